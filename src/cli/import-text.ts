@@ -134,7 +134,7 @@ function reasonLines(reasons: readonly ReasonCount[], speech: Speech, width: num
 /** What it mostly is where one reason goes through a file. The first that matches. */
 const LIKELY: readonly (readonly [reason: RegExp, words: Phrase])[] = [
   [
-    /^expected .*columns/,
+    /expected .*columns/,
     {
       en: 'the columns are separated by something else (--delimiter), or the first line is no header (--no-header)',
       'zh-CN': '列分隔符不是逗号（--delimiter），或首行不是表头（--no-header）',

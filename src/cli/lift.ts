@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { nearest } from '../config/nearest-name.ts'
 import { delimiterHint } from '../contacts/mapping.ts'
+import { numberReader } from '../contacts/numbers.ts'
 import { type FileRow, openRows } from '../contacts/rows.ts'
 import { WinbackError } from '../errors.ts'
 import {
@@ -29,6 +30,7 @@ interface LiftOptions {
   readonly split?: string
   readonly delimiter?: string
   readonly encoding?: string
+  readonly decimal?: string
   readonly locale?: string
 }
 
@@ -65,6 +67,12 @@ export function lift(start: Start): Command {
     .option('--split <name=share,…>', 'shares the groups were drawn with: checks whether they are right')
     .option('--delimiter <character>', 'between columns (default: , or a tab in .tsv)')
     .option('--encoding <name>', 'such as gbk (default: UTF-8)')
+    .addOption(
+      new Option(
+        '--decimal <character>',
+        'before the cents: `,` where amounts are written 1.234,50 (default: .)',
+      ).choices(['.', ',']),
+    )
     .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .action((file: string, options: LiftOptions, command: Command) =>
       start(command, (invocation) => runLift(invocation, file, options)),
@@ -245,10 +253,11 @@ function pickerOf(
       Array.isArray(values) ? values[place] : (values as Record<string, unknown> | undefined)?.[column]
   }
   const arm = reader(options.arm)
+  const decimal = options.decimal === ',' ? ',' : '.'
   const amount = (column: string) => {
     const read = reader(column)
     return (row: FileRow): number | string => {
-      const found = amountOf(read(row))
+      const found = amountOf(read(row), decimal)
       return typeof found === 'number' ? found : `${column} ${found}`
     }
   }
@@ -256,8 +265,11 @@ function pickerOf(
   const covariate = options.covariate === undefined ? () => 0 : amount(options.covariate)
   const cost = options.cost === undefined ? () => 0 : amount(options.cost)
   return (row) => {
-    if (csv && Array.isArray(row.values) && row.values.length !== columns.length) {
-      return `${count(row.values.length, 'column')} where the header has ${columns.length}`
+    const found = Array.isArray(row.values) ? row.values.length : 0
+    // Of a row that is shorter, a spreadsheet has left away what is empty at its end.
+    const whole = row.unended || options.delimiter === 'whitespace'
+    if (csv && (found > columns.length || (whole && found < columns.length))) {
+      return `${count(found, 'column')} where the header has ${columns.length}`
     }
     const group = String(arm(row) ?? '').trim()
     if (group === '') return `${options.arm} is empty`
@@ -269,27 +281,25 @@ function pickerOf(
   }
 }
 
-const YES_OR_NO: Readonly<Record<string, number>> = {
-  true: 1,
-  yes: 1,
-  y: 1,
-  是: 1,
-  false: 0,
-  no: 0,
-  n: 0,
-  否: 0,
-}
+const YES = ['true', 'yes', 'y', '是', 'wahr', 'ja', 'j', 'oui', 'vrai', 'sí', 'si', 'sì', 'sim']
+const NO = ['false', 'no', 'n', '否', 'falsch', 'nein', 'non', 'faux', 'não', 'nao']
+const YES_OR_NO: ReadonlyMap<string, number> = new Map([
+  ...YES.map((word) => [word, 1] as const),
+  ...NO.map((word) => [word, 0] as const),
+])
 
 /** A number, or what is wrong with it. An empty outcome is no "no": who wrote the file must say so. */
-function amountOf(value: unknown): number | string {
-  if (typeof value === 'number' && Number.isFinite(value)) return value
+function amountOf(value: unknown, decimal: '.' | ','): number | string {
   if (typeof value === 'boolean') return value ? 1 : 0
   const text = String(value ?? '').trim()
   if (text === '') return 'is empty; write 0 where nothing came of it'
-  const word = YES_OR_NO[text.toLowerCase()]
-  if (word !== undefined) return word
-  const number = Number(text)
-  return Number.isFinite(number) ? number : `"${text}" is not a number`
+  const known = YES_OR_NO.get(text.toLowerCase()) ?? numberReader(decimal)(value)
+  if (known !== undefined) return known
+  const hint =
+    decimal === '.' && numberReader(',')(value) !== undefined
+      ? '; for a comma before the cents, say --decimal ,'
+      : ''
+  return `"${text}" is not a number${hint}`
 }
 
 function splitOf(text: string): Map<string, number> {

@@ -36,6 +36,10 @@ const WHOLE: Patterns = [
   [/^the (\w+) is longer than (\d+) characters$/, '$1 超过 $2 个字符'],
   [/^nobody has the external_id …$/, '没有使用此 external_id 的联系人'],
   [/^expected (\d+) columns, found (\d+)$/, '应有 $1 列，实有 $2 列'],
+  [
+    /^the file ends within this row: expected (\d+) columns, found (\d+)$/,
+    '文件在此行中断：应有 $1 列，实有 $2 列',
+  ],
   [/^expected at least (\d+) columns, found (\d+)$/, '至少应有 $1 列，实有 $2 列'],
   [/^the line is longer than a million characters$/, '该行超过一百万个字符'],
   [/^the line holds a NUL byte$/, '该行含有 NUL 字节'],
@@ -97,6 +101,10 @@ const OF_FIELDS: Patterns = [
     '$1 是写成小数的数字；请将该列按文本导出，不带 .0',
   ],
   [/^(.*) is written with marks that nobody sees; .*$/s, '$1 含有不可见字符，请去掉'],
+  [
+    /^(.*) is what shops write for all their guests, .*$/s,
+    '$1 是商店系统给所有游客的编号，会合并为同一联系人；请为每位游客导出各自的编号',
+  ],
   [/^(.*) is what programs write for nothing$/s, '$1 是程序表示“空”的写法'],
   [/^(.*) is a formula that failed in a spreadsheet$/s, '$1 是电子表格中出错的公式'],
   [/^(.*) is a step in a path, and no id$/s, '$1 是路径中的一级，不能用作编号'],

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { execute, type Transaction } from '../database/connect.ts'
+import { type AmountWriting, amountReader } from './amounts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { type MomentReading, pastMoment } from './dates.ts'
 import { countErased } from './erased.ts'
@@ -10,7 +11,6 @@ import { type ActivityRules, ingestActivity, messageKeySql, prepareIngest } from
 import { parseJson } from './json.ts'
 import { type Getter, type Getters, getterIn } from './mapping.ts'
 import { standsForNothing } from './nothing.ts'
-import { numberReader } from './numbers.ts'
 import type { RowValues } from './rows.ts'
 import { jsonText, unstorable } from './text.ts'
 import { makeUnknown } from './unknown-ids.ts'
@@ -33,13 +33,15 @@ export type ActivityReader = (values: RowValues, warn: (reason: string) => void)
 
 /**
  * @param moments.latest epoch milliseconds; an event after it is rejected
- * @param written.currency the workspace's: a value of an event that names another is none of ours, as over HTTP
+ * @param written.currency the workspace's: a value of an event that names another, or has its sign, is none of ours, as over HTTP
  */
 export function activityReader(
   getters: Getters,
   moments: MomentReading,
-  { currency, decimal }: { readonly currency: string; readonly decimal?: '.' | ',' | undefined },
+  written: AmountWriting,
 ): ActivityReader {
+  const { currency } = written
+  const amountOf = amountReader(written)
   const getter = getterIn(getters)
   const [getId, getType, getTime, getValue, getMessage, getProperties] = [
     getter('external_id'),
@@ -64,17 +66,21 @@ export function activityReader(
     const occurredAt = pastMoment('occurred_at', time, moments)
     if (typeof occurredAt === 'string') return occurredAt
     if (occurredAt < 0) return 'occurred_at: before 1970'
-    const amount = microsOf(getValue(values), decimal)
+    const amount = amountOf(getValue(values))
     if (typeof amount === 'string') return amount
     const given = propertiesOf(getProperties(values), named, values)
     if (typeof given === 'string') return given
     const json = given && jsonText('properties', given)
     if (typeof json === 'string') return json
     const properties = json?.text ?? null
-    const foreign = amount === null ? undefined : foreignCurrency(given?.currency, currency)
-    if (foreign !== undefined)
-      warn(`kept without value: "${foreign}" is not the workspace’s currency, ${currency}`)
-    const value = foreign === undefined ? amount : null
+    const foreign =
+      'foreign' in amount
+        ? amount.foreign
+        : amount.micros === null
+          ? undefined
+          : foreignCurrency(given?.currency, currency)
+    if (foreign !== undefined) warn(foreignValue(foreign, currency))
+    const value = foreign === undefined && 'micros' in amount ? amount.micros : null
     const message = getMessage(values)
     if (typeof message === 'object' && message !== null) return 'message_id: {…} is not a string'
     // As an id, it would make one event of all that have none.
@@ -92,16 +98,9 @@ function textOf(value: unknown): string | null {
   return typeof value === 'number' ? String(value) : null
 }
 
-/** Currency units to integer micros; why not, where it is no amount. @param decimal as {@link numberReader} takes it */
-export function microsOf(value: unknown, decimal: '.' | ',' = '.'): number | null | string {
-  if (value === undefined || value === null || value === '') return null
-  const micros = Math.round((numberReader(decimal)(value) ?? Number.NaN) * 1e6)
-  if (Number.isSafeInteger(micros)) return micros
-  const shown = JSON.stringify(value)
-  if (decimal === ',')
-    return `value: ${shown} is not an amount; expected digits and a comma, such as 1.234,50`
-  const hint = numberReader(',')(value) === undefined ? '' : ', or say --decimal ,'
-  return `value: ${shown} is not an amount; expected digits and a point, such as 1234.50${hint}`
+/** What a row is told that is kept without its value. */
+export function foreignValue(foreign: string, currency: string): string {
+  return `kept without value: "${foreign}" is not the workspace’s currency, ${currency}`
 }
 
 /** What an event says its value is in, where that is not the workspace's currency; in any case of letters. */

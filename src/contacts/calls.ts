@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { EVENTS, type EventDescription, eventNamer, valuePropertiesOf } from '../config/event-names.ts'
-import { foreignCurrency, microsOf } from './activity.ts'
+import { foreignCurrency } from './activity.ts'
+import { microsOf } from './amounts.ts'
 import { type Attributes, type ContactReader, type ContactRow, contactReader } from './contact-rows.ts'
 import { dateReader } from './dates.ts'
 import { appProviderOf, appTokenOf, type DeviceRow } from './devices.ts'

@@ -25,6 +25,9 @@ export function externalIdProblem(id: string): string | undefined {
   if (FRACTION.test(id)) {
     return `external_id: "${id}" is a number that was written as a fraction; export the column as text, without the .0`
   }
+  if (id === '0') {
+    return 'external_id: "0" is what shops write for all their guests, who would become one contact; give each an id of their own'
+  }
   if (isFailedFormula(id)) return `external_id: "${id}" is a formula that failed in a spreadsheet`
   if (standsForNothing(id)) return `external_id: "${id}" is what programs write for nothing`
   if (UNSEEN.test(id)) return `external_id: "${id}" is written with marks that nobody sees; take them out`

@@ -13,7 +13,7 @@ import type { Getters } from './mapping.ts'
 import { bindFields, type FieldReader, type ImportMapping, type UnusedColumn } from './mapping.ts'
 import { openRejects } from './rejects.ts'
 import { type Merged, noRows, type RowCounts } from './row-counts.ts'
-import { type FileRow, openRows } from './rows.ts'
+import { type FileRow, filledUp, openRows } from './rows.ts'
 import type { Writer } from './writers.ts'
 
 /** What an import must know of winback.yaml; a `Workspace` is one. */
@@ -242,8 +242,10 @@ async function openIntake(
   return {
     take: (row) => {
       summary.rows += 1
+      const { columns } = bound
+      const values = columns && 'upTo' in columns ? filledUp(row, columns.upTo) : row.values
       const problem =
-        row.problem ?? columnProblem(row, bound.columns) ?? bound.take(row, row.values ?? [], rejects)
+        row.problem ?? columnProblem(row, values, columns) ?? bound.take(row, values ?? [], rejects)
       if (problem !== undefined) {
         rejects.reject(row.line, problem, row.raw)
         return false
@@ -309,13 +311,25 @@ function headerOf(row: FileRow, file: string): string[] {
   return row.values.map((name: string) => name.trim())
 }
 
-function columnProblem(row: FileRow, columns: FieldReader['columns']): string | undefined {
-  if (columns === undefined || !Array.isArray(row.values)) return undefined
-  const found = row.values.length
+function columnProblem(
+  { unended }: FileRow,
+  values: FileRow['values'],
+  columns: FieldReader['columns'],
+): string | undefined {
+  if (columns === undefined || !Array.isArray(values)) return undefined
+  const found = values.length
+  if ('atLeast' in columns) {
+    return found >= columns.atLeast
+      ? undefined
+      : `expected at least ${columns.atLeast} columns, found ${found}`
+  }
   if ('exactly' in columns) {
     return found === columns.exactly ? undefined : `expected ${columns.exactly} columns, found ${found}`
   }
-  return found >= columns.atLeast ? undefined : `expected at least ${columns.atLeast} columns, found ${found}`
+  if (found === columns.upTo) return undefined
+  return unended && found < columns.upTo
+    ? `the file ends within this row: expected ${columns.upTo} columns, found ${found}`
+    : `expected ${columns.upTo} columns, found ${found}`
 }
 
 /** Names the file of bad rows before the first is written: an erasure has to know of it, should the process be killed. */

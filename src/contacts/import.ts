@@ -24,7 +24,7 @@ import {
 } from './migrated.ts'
 import { linkingOf } from './persons.ts'
 import type { Merged, Told } from './row-counts.ts'
-import type { FileRow } from './rows.ts'
+import type { FileRow, RowValues } from './rows.ts'
 import { mergeSuppressions, SUPPRESSION_FIELDS, suppressionReader } from './suppressions.ts'
 import { compareNumbers } from './whole-numbers.ts'
 import { activityWriter, contactWriter, listWriter, partitionsOf } from './writers.ts'
@@ -115,7 +115,8 @@ export async function importSuppressions(
     open: (getters) => {
       const read = addressedReader(getters, options, file, now)
       const source = importSource(basename(file))
-      return listWriter(read, async (tx, chunk) => {
+      const reader = (values: RowValues, _row: FileRow, warn: (reason: string) => void) => read(values, warn)
+      return listWriter(reader, async (tx, chunk) => {
         const { inserted } = await mergeSuppressions(tx, chunk, {
           now,
           addressKey,
@@ -163,8 +164,8 @@ export async function importAllowances(
     open: (getters) => {
       const read = addressedReader(getters, options, file, now)
       return listWriter(
-        (values, row) => {
-          const entry = read(values)
+        (values, row, warn) => {
+          const entry = read(values, warn)
           return typeof entry === 'string' ? entry : { addresses: entry.addresses, row }
         },
         async (tx, chunk) => {

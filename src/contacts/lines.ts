@@ -12,6 +12,8 @@ export interface Line {
   readonly line: number
   readonly text: string
   readonly problem?: string
+  /** The file's last, and no line end after it: perhaps the half of one. */
+  readonly unended?: true
 }
 
 /** @throws WinbackError `import.options` for an encoding that does not exist */
@@ -131,7 +133,7 @@ export async function* linesOf(bytes: AsyncIterable<Buffer>): AsyncGenerator<Lin
     rest = [block.subarray(end + 1)]
     restLength = block.length - end - 1
   }
-  if (restLength > 0) yield take(Buffer.concat(rest))
+  if (restLength > 0) yield take(Buffer.concat(rest)).map((last) => ({ ...last, unended: true as const }))
 }
 
 /** @param sound the whole block was UTF-8; otherwise the line is looked at by itself, its text one character a byte */

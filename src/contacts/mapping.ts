@@ -58,8 +58,15 @@ export function textReader(getters: Getters): (name: string, values: RowValues) 
 export interface FieldReader {
   /** Fields this file carries, each with how to read it. */
   readonly getters: Getters
-  /** Columns every row must have: exactly as many as the header, or at least as many as the mapping names. */
-  readonly columns: { readonly exactly: number } | { readonly atLeast: number } | undefined
+  /**
+   * Columns every row must have: as many as the header, of which the last may be left away where they are empty, exactly as
+   * many, or at least as many as the mapping names.
+   */
+  readonly columns:
+    | { readonly upTo: number }
+    | { readonly exactly: number }
+    | { readonly atLeast: number }
+    | undefined
   /** Columns of the header that no field is read from. */
   readonly unused: readonly UnusedColumn[]
 }
@@ -144,9 +151,14 @@ export function bindFields(
   }
   return {
     getters,
-    columns: !csv ? undefined : header ? { exactly: header.length } : { atLeast: highest },
+    columns: !csv ? undefined : header ? headed(header.length, mapping) : { atLeast: highest },
     unused: unusedOf(header ?? [], read, fields, getters),
   }
+}
+
+/** Between runs of spaces no cell is empty: which one is missing, nobody can tell. */
+function headed(columns: number, { delimiter }: ImportMapping): FieldReader['columns'] {
+  return delimiter === 'whitespace' ? { exactly: columns } : { upTo: columns }
 }
 
 /** Properties that are read of events: a column called so was hardly meant for nothing. */

@@ -20,6 +20,8 @@ export interface FileRow {
   /** Undefined where there is a problem. */
   readonly values: RowValues | undefined
   readonly problem?: string
+  /** The file ends with it, without the end of a line: it may be the half of one. */
+  readonly unended?: true
 }
 
 export interface RowSource {
@@ -171,11 +173,11 @@ function csvParser(delimiter: string): RowParser {
     for (let at = 0; at < queue.length; at += 1) {
       const next = queue[at]
       if (next === undefined) break
-      const { line, text, problem } = next
+      const { line, text, problem, unended } = next
       if (held.length === 0 && (problem !== undefined || !text.includes('"'))) {
         found.push(
           problem === undefined
-            ? { line, raw: text, values: splitPlain(text, delimiter) }
+            ? { line, raw: text, values: splitPlain(text, delimiter), ...(unended && { unended }) }
             : broken(line, text, problem),
         )
         continue
@@ -189,7 +191,7 @@ function csvParser(delimiter: string): RowParser {
         found.push(
           typeof parsed === 'string'
             ? broken(first.line, raw, parsed)
-            : { line: first.line, raw, values: parsed },
+            : { line: first.line, raw, values: parsed, ...(unended && { unended }) },
         )
         letGo()
       } else if (problem !== undefined || heldLength >= LINE_LIMIT || held.length >= 1000) {
@@ -213,6 +215,16 @@ function unclosed({ line, text }: Line): FileRow {
 
 function splitPlain(text: string, delimiter: string): string[] {
   return text === '' ? [] : text.split(delimiter)
+}
+
+/**
+ * A row's columns with the last ones that a spreadsheet leaves away where they are empty; as they are where it has as many
+ * as it should or more, or where it is not to be told which are missing.
+ * @param columns of the header
+ */
+export function filledUp({ values, unended }: FileRow, columns: number): RowValues | undefined {
+  if (!Array.isArray(values) || values.length === 0 || values.length >= columns || unended) return values
+  return [...values, ...Array<string>(columns - values.length).fill('')]
 }
 
 /** The fields, `open` where the text ends inside quotes, or what is wrong with it. */

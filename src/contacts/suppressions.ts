@@ -26,11 +26,13 @@ export interface SuppressionRow {
   readonly suppressedAt: number | null
 }
 
-export type SuppressionReader = (values: RowValues) => SuppressionRow | string
+/** Reads one row, or says why it is none. `warn` hears which of two addresses it had to be kept without. */
+export type SuppressionReader = (values: RowValues, warn: (reason: string) => void) => SuppressionRow | string
 
 export function suppressionReader(getters: Getters, moments: MomentReading): SuppressionReader {
   const text = textReader(getters)
-  return (values) => {
+  return (values, warn) => {
+    const unread: { said: string; alone: string }[] = []
     const addresses: { kind: IdentifierKind; address: string }[] = []
     for (const [kind, normalise] of [
       ['email', normaliseEmail],
@@ -42,11 +44,19 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
       if (problem !== undefined) return problem
       const address = normalise(given)
       if (address === undefined) {
-        return `${kind}: "${given}" is not ${kind === 'email' ? 'an address' : 'a number'}`
+        unread.push({
+          alone: `${kind}: "${given}" is not ${kind === 'email' ? 'an address' : 'a number'}`,
+          said:
+            kind === 'email'
+              ? `kept without e-mail: "${given}" is not an address`
+              : `kept without phone: "${given}" is not a number`,
+        })
+        continue
       }
       addresses.push({ kind, address })
     }
-    if (addresses.length === 0) return 'there is neither e-mail nor phone'
+    if (addresses.length === 0) return unread[0]?.alone ?? 'there is neither e-mail nor phone'
+    for (const { said } of unread) warn(said)
     const reason = text('reason', values) || 'manual'
     if (!SUPPRESSION_REASONS.some((known) => known === reason)) {
       return `reason: "${reason}" is none of ${SUPPRESSION_REASONS.join(', ')}`

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
+import { foreignValue } from '../contacts/activity.ts'
+import { type AmountWriting, amountReader } from '../contacts/amounts.ts'
 import { type DateReader, mappedDateReader } from '../contacts/dates.ts'
 import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
 import { type Getters, textReader } from '../contacts/mapping.ts'
-import { type NumberReader, numberReader } from '../contacts/numbers.ts'
 import type { Merged } from '../contacts/row-counts.ts'
 import type { FileRow, RowValues } from '../contacts/rows.ts'
 import { unstorable } from '../contacts/text.ts'
@@ -161,7 +162,7 @@ export async function importRedemptions(
     open: (getters) => {
       const read = claimReader(getters, {
         date: mappedDateReader(options.mapping),
-        number: numberReader(options.mapping?.decimal),
+        written: { currency: options.workspace.currency, decimal: options.mapping?.decimal },
         now,
       })
       return listWriter(read, (tx, claimed) => mergeClaims(tx, claimed, now))
@@ -182,10 +183,11 @@ interface Claimed {
  */
 function claimReader(
   getters: Getters,
-  { date, number, now }: { readonly date: DateReader; readonly number: NumberReader; readonly now: Date },
-): (values: RowValues, row: FileRow) => Claimed | string {
+  { date, written, now }: { readonly date: DateReader; readonly written: AmountWriting; readonly now: Date },
+): (values: RowValues, row: FileRow, warn: (reason: string) => void) => Claimed | string {
   const text = textReader(getters)
-  return (values, { line, raw }) => {
+  const amountOf = amountReader(written)
+  return (values, { line, raw }, warn) => {
     const [code, externalId, offer] = [
       text('code', values),
       text('external_id', values),
@@ -201,8 +203,11 @@ function claimReader(
     }
     if (typeof at === 'string') return `redeemed_at: ${at}`
     const worth = text('value', values)
-    const value = number(worth) ?? Number.NaN
-    if (worth !== '' && !(value >= 0 && value <= 1e9)) return `value: "${worth}" is no amount`
+    const amount = amountOf(worth)
+    if (typeof amount === 'string') return `value: "${worth}" is no amount`
+    if ('foreign' in amount) warn(foreignValue(amount.foreign, written.currency))
+    const value = 'micros' in amount ? amount.micros : null
+    if (value !== null && !(value >= 0 && value <= 1e15)) return `value: "${worth}" is no amount`
     const given = (one: string) => (one === '' ? undefined : one)
     const claim = {
       key,
@@ -210,7 +215,7 @@ function claimReader(
       code: given(code),
       externalId: given(externalId),
       offer: given(offer),
-      ...(worth === '' ? {} : { value: Math.round(value * 1e6) }),
+      ...(value === null ? {} : { value }),
     }
     return { claim, line, raw }
   }

@@ -98,11 +98,38 @@ describe('winback lift', () => {
     expect(stray.text.stdout).not.toContain('(p =')
   })
 
+  it('reads what a spreadsheet writes elsewhere: a comma before the cents, its words for yes and no, no empty cells at the end', async () => {
+    const table = (yes: string, no: string) => [
+      `${HEADER},note`,
+      ...rowsOf('mail', 20, 8).map((row) => row.replace(/1$/, yes).replace(/0$/, no)),
+      ...rowsOf('none', 20, 3).map((row) => row.replace(/1$/, yes).replace(/0$/, no)),
+    ]
+    const plain = await lift([write('plain.csv', table('1', '0')), ...ASKED])
+    expect(plain.data).toMatchObject({ rows: 40, bad: { count: 0 }, rates: true })
+    for (const [yes, no] of [
+      ['Ja', 'nein'],
+      ['oui', 'Non'],
+      ['wahr', 'FALSCH'],
+      ['sí', 'no'],
+    ] as const) {
+      const { data } = await lift([write('words.csv', table(yes, no)), ...ASKED])
+      expect(data.comparisons).toEqual(plain.data.comparisons)
+    }
+    const amounts = table('"1.234,50"', '0')
+    const refused = await lift([write('amounts.csv', amounts), ...ASKED])
+    expect(refused.data.bad.first[0]?.reason).toBe(
+      'back "1.234,50" is not a number; for a comma before the cents, say --decimal ,',
+    )
+    const read = await lift([write('amounts.csv', amounts), ...ASKED, '--decimal', ','])
+    expect(read.data).toMatchObject({ rates: false, bad: { count: 0 } })
+    expect(read.data.arms[0]?.sum).toBeCloseTo(8 * 1234.5)
+  })
+
   it('names the rows it cannot use by line, and goes on', async () => {
     const broken = write('broken.csv', [
       HEADER,
       ...rowsOf('mail', 100, 30),
-      'x,mail',
+      'x,mail,1,2',
       'y,,1',
       'z,mail,perhaps',
       'w,mail,',
@@ -112,13 +139,13 @@ describe('winback lift', () => {
     const { text, data } = await lift([broken, ...ASKED, '--locale', 'en'])
     expect(data.rows).toBe(205)
     expect(data.bad.first).toEqual([
-      { line: 102, reason: '2 columns where the header has 3' },
+      { line: 102, reason: '4 columns where the header has 3' },
       { line: 103, reason: 'group is empty' },
       { line: 104, reason: 'back "perhaps" is not a number' },
       { line: 105, reason: 'back is empty; write 0 where nothing came of it' },
       { line: 106, reason: 'a quote is never closed' },
     ])
-    expect(text.stdout).toContain('Left out: 5 rows of 205\n  line 102: 2 columns')
+    expect(text.stdout).toContain('Left out: 5 rows of 205\n  line 102: 4 columns')
     expect(data.arms.map(({ arm, n }) => [arm, n])).toEqual([
       ['mail', 100],
       ['none', 100],

@@ -43,6 +43,8 @@ test.each([
 test('whatever a row is rejected for has its Chinese', () => {
   const files = [
     'activity',
+    'allowances',
+    'amounts',
     'contact-rows',
     'dates',
     'external-ids',

@@ -260,7 +260,9 @@ u2,,,,,,,,,
       'a.csv',
       Buffer.concat([
         Buffer.from(`${HEADER}u1,ann@,12,,Mars/Base,2025-01-05,,,,\n`),
-        Buffer.from('u2,,,,,2025-02-30,,,,\nu3,,,,,2027-01-01,,,,\n,,,,,,,,,\nu4,,,,,,,many,,\nu5,,\n'),
+        Buffer.from(
+          'u2,,,,,2025-02-30,,,,\nu3,,,,,2027-01-01,,,,\n,,,,,,,,,\nu4,,,,,,,many,,\nu5,,,,,,,,,,,\n',
+        ),
         Buffer.from([0x75, 0xff, 0x0a]),
         Buffer.from('u6,bob@,,,Mars/Base,,,,perhaps,\n"u7"x,,,,,,,,,\nu8,,,,,,,,,\n'),
       ]),
@@ -274,7 +276,7 @@ u2,,,,,,,,,
       warnings: 1,
       rejectFile: `${path}.rejects.csv`,
     })
-    expect(summary.reasons).toContainEqual({ reason: 'expected 10 columns, found 3', rows: 1, line: 7 })
+    expect(summary.reasons).toContainEqual({ reason: 'expected 10 columns, found 12', rows: 1, line: 7 })
     expect(summary.warningReasons).toEqual([
       { reason: 'kept without e-mail: … is not an address', rows: 1, line: 2 },
       { reason: 'kept without phone: … is not a number', rows: 1, line: 2 },
@@ -291,13 +293,51 @@ u2,,,,,,,,,
       ['4', expect.stringContaining('lies in the future')],
       ['5', expect.stringContaining('no external_id')],
       ['6', expect.stringContaining('is not a number')],
-      ['7', expect.stringContaining('expected 10 columns, found 3')],
+      ['7', expect.stringContaining('expected 10 columns, found 12')],
       ['8', expect.stringContaining('not UTF-8')],
       ['9', expect.stringContaining('is not a bool')],
       ['10', expect.stringContaining('text follows a closing quote')],
     ])
     await importContacts(database, file('good.csv', 'external_id\nu9\n'), options())
     expect(existsSync(`${path}.rejects.csv`)).toBe(true)
+  })
+
+  it('takes the cells that a spreadsheet leaves away at the end of a row for empty, and no half of a row for a whole', async () => {
+    const database = await emptiedDatabase()
+    const people =
+      'external_id,email,first_name,points\nu1,ann@shop.example,Ann,3\nu2,bob@shop.example,Bob,4\n'
+    await importContacts(database, file('a.csv', people), options())
+    const path = file('b.csv', 'external_id,email,first_name,points\nu1,ann@shop.example\nu3\nu2,bob@shop.ex')
+    expect(await importContacts(database, path, options())).toMatchObject({
+      ...{ rows: 3, inserted: 1, updated: 1, rejected: 1, warnings: 0 },
+      reasons: [{ reason: 'the file ends within this row: expected 4 columns, found 2', line: 4 }],
+    })
+    const held = await rows(
+      database,
+      sql`SELECT external_id, email, attributes FROM contacts ORDER BY external_id`,
+    )
+    expect(held).toEqual([
+      { external_id: 'u1', email: 'ann@shop.example', attributes: {} },
+      { external_id: 'u2', email: 'bob@shop.example', attributes: { first_name: 'Bob', points: 4 } },
+      { external_id: 'u3', email: null, attributes: {} },
+    ])
+    // Between runs of spaces, nobody can tell which cell is missing.
+    const spaced = file('c.txt', 'external_id email points\nu1 7\n')
+    expect(
+      await importContacts(database, spaced, options({ mapping: { delimiter: 'whitespace' } })),
+    ).toMatchObject({ rejected: 1 })
+  })
+
+  it('makes no contact of all guests of a shop, whose id is 0', async () => {
+    const database = await emptiedDatabase()
+    const guests = file(
+      'g.csv',
+      'external_id,email\n0,ann@shop.example\n0,bob@shop.example\n00,cid@shop.example\n',
+    )
+    expect(await importContacts(database, guests, options())).toMatchObject({
+      ...{ inserted: 1, rejected: 2 },
+      reasons: [{ reason: expect.stringContaining('what shops write for all their guests'), rows: 2 }],
+    })
   })
 
   it('counts the rejected by reason, whatever they hold, the most frequent first', async () => {

@@ -63,6 +63,19 @@ x@example.com,,boredom,
   expect(told).toHaveLength(3)
 })
 
+it('keeps the good address of a row, and tells of the other', async () => {
+  const database = await emptiedDatabase()
+  const path = file('s.csv', 'email,phone\nnobody,+8613800138000\nann@shop.example,none\nnobody,none\n')
+  expect(await importSuppressions(database, path, options())).toMatchObject({
+    ...{ inserted: 2, rejected: 1, warnings: 2 },
+    reasons: [{ reason: 'email: … is not an address', line: 4 }],
+    warningReasons: [
+      { reason: 'kept without e-mail: … is not an address', line: 2 },
+      { reason: 'kept without phone: … is not a number', line: 3 },
+    ],
+  })
+})
+
 it('silences a contact whose number the list writes differently, and counts numbers once', async () => {
   const database = await emptiedDatabase()
   const sms = { ...workspace, channels: { sms: { provider: 'aliyun' }, callback: { country: '49' } } }
