@@ -41,16 +41,30 @@ export interface ConsentRow extends Omit<ConsentRecord, 'contactId'> {
 /** What a row's moments and channels are read by. */
 export type MigratedLimits = MomentReading & { readonly channels: readonly string[] }
 
-/** How the words of other systems for a decision are understood. */
-const DECISIONS: Readonly<Record<string, ConsentRecord['decision']>> = {
-  given: 'given',
-  withdrawn: 'withdrawn',
-  yes: 'given',
-  true: 'given',
-  subscribed: 'given',
-  no: 'withdrawn',
-  false: 'withdrawn',
-  unsubscribed: 'withdrawn',
+/**
+ * The words of other systems for a decision; spaces and hyphens are underscores. Those that say neither (`never_subscribed`,
+ * `pending`, `cleaned`) are not among them.
+ */
+const DECISIONS: Readonly<Record<ConsentRecord['decision'], readonly string[]>> = {
+  given: ['given', 'granted', 'yes', 'y', 'true', '1', 'subscribed', 'opt_in', 'opted_in', 'optin'],
+  withdrawn: [
+    'withdrawn',
+    'revoked',
+    'denied',
+    'no',
+    'n',
+    'false',
+    '0',
+    'unsubscribed',
+    'opt_out',
+    'opted_out',
+    'optout',
+  ],
+}
+
+function decisionOf(said: string): ConsentRecord['decision'] | undefined {
+  const word = said.toLowerCase().replace(/[\s-]+/g, '_')
+  return (['given', 'withdrawn'] as const).find((decision) => DECISIONS[decision].includes(word))
 }
 
 /** Reads a send, or says why it cannot be one. @param limits.channels those of the workspace */
@@ -79,10 +93,10 @@ export function consentReader(
   return (values) => {
     const place = known(values)
     if (typeof place === 'string') return place
-    const said = text('decision', values).toLowerCase()
+    const said = text('decision', values)
     // A list of those who agreed has no such column; in one that has it, an empty cell is nobody's consent.
     if (said === '' && getters.get('decision')?.(values) !== undefined) return 'there is no decision'
-    const decision = said === '' ? 'given' : DECISIONS[said]
+    const decision = said === '' ? 'given' : decisionOf(said)
     if (decision === undefined) return `decision: "${said}" is neither given nor withdrawn`
     const decidedAt = moment('decided_at', values)
     if (typeof decidedAt === 'string') return decidedAt

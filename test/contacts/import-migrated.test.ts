@@ -88,6 +88,32 @@ u2,sms,perhaps,2026-01-02T00:00:00Z,,
   ])
 })
 
+it('reads a decision in the words of other systems, and guesses none', async () => {
+  const database = await emptiedDatabase()
+  const words = [
+    'OPT_IN',
+    'opted out',
+    'Opt-In',
+    'granted',
+    '0',
+    'constructor',
+    'never_subscribed',
+    'pending',
+  ]
+  const lines = words.map((word, n) => `u${n},sms,${word},2026-01-01`)
+  const path = file('words.csv', `external_id,channel,decision,decided_at\n${lines.join('\n')}\n`)
+  expect(await importConsents(database, path, options())).toMatchObject({ inserted: 5, rejected: 3 })
+  const kept = await rows(
+    database,
+    sql`SELECT decision, string_agg(external_id, ' ' ORDER BY external_id) AS ids
+        FROM consents JOIN contacts USING (contact_id) GROUP BY decision ORDER BY decision`,
+  )
+  expect(kept).toEqual([
+    { decision: 'given', ids: 'u0 u2 u3' },
+    { decision: 'withdrawn', ids: 'u1 u4' },
+  ])
+})
+
 it('takes an empty cell for nobody’s consent, and every row of a list of those who agreed for one', async () => {
   const database = await emptiedDatabase()
   const asked = file(
