@@ -6,7 +6,7 @@ import { readSwitches } from '../config/switches.ts'
 import { WinbackError } from '../errors.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
-import { openCampaigns, openTemplates } from './campaigns.ts'
+import { openCampaigns, openTemplates, warnOfOverlooked } from './campaigns.ts'
 import { filelessCampaigns, filelessText } from './fileless.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
@@ -50,6 +50,7 @@ async function runApply(
   const templates = await openTemplates(context)
   // Everything is read, and found right, before the first version is written.
   const campaigns = await openCampaigns(context, templates, wanted)
+  if (wanted.length === 0) await warnOfOverlooked(context)
   if (plan !== undefined && campaigns.length !== 1) {
     throw new WinbackError('usage.plan', '--plan is the hash of one campaign', {
       remedy: 'Name the campaign it was made for.',

@@ -1,7 +1,7 @@
 import { basename, join, resolve } from 'node:path'
 import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
 import { readDocument } from '../config/document.ts'
-import { findCampaigns, type LoadedCampaign, loadCampaign } from '../config/load.ts'
+import { findCampaigns, type LoadedCampaign, loadCampaign, overlookedCampaigns } from '../config/load.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'
 import { shown, type WorkspaceContext } from './workspace-file.ts'
@@ -46,7 +46,21 @@ export async function readCampaigns(
   files?: readonly string[],
 ): Promise<CampaignFiles> {
   const chosen = files ?? (await findCampaigns(context.loaded))
-  return gatherCampaigns(chosen, (file) => loadCampaign(file, context.loaded, templates.set))
+  const read = await gatherCampaigns(chosen, (file) => loadCampaign(file, context.loaded, templates.set))
+  if (files !== undefined) return read
+  return { ...read, problems: [...(await findOverlooked(context.loaded)), ...read.problems] }
+}
+
+/** Files that were meant as campaigns and are not read, as the person at the terminal would name them. */
+export async function findOverlooked(place: Parameters<typeof overlookedCampaigns>[0]): Promise<Problem[]> {
+  const overlooked = await overlookedCampaigns(place)
+  return overlooked.map((each) => ({ ...each, location: { file: shown(each.location.file) } }))
+}
+
+/** Whoever asks for all campaigns is told which files are none of them. */
+export async function warnOfOverlooked({ loaded, output }: WorkspaceContext): Promise<void> {
+  for (const { location, message } of await findOverlooked(loaded))
+    output.warn(`${location.file}: ${message}`)
 }
 
 /** {@link readCampaigns} by a reader of one file, which throws what is wrong with it. */
@@ -108,6 +122,15 @@ export async function openCampaigns(
   for (const name of missing) {
     const names = read.campaigns.map((campaign) => campaign.definition.campaign)
     const near = nearest(name, names)
+    const [overlooked] = (await findOverlooked(context.loaded)).filter(({ location }) =>
+      basename(location.file).startsWith(`${name}.`),
+    )
+    if (overlooked) {
+      const { location, message } = overlooked
+      throw new WinbackError('usage.campaign', `no campaign is named "${name}"`, {
+        remedy: `There is ${location.file}, but ${message}.`,
+      })
+    }
     throw new WinbackError('usage.campaign', `no campaign is named "${name}"`, {
       remedy: near
         ? `Did you mean ${near}?`

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { speechOf } from '../reports/words.ts'
 import { shortageWarning } from '../service/plan/sentences.ts'
-import { openCampaigns, openTemplates } from './campaigns.ts'
+import { openCampaigns, openTemplates, warnOfOverlooked } from './campaigns.ts'
 import { chooseLocale, sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
@@ -47,6 +47,7 @@ async function runPlan(
   const workspace = context.loaded.definition
   const templates = await openTemplates(context)
   const loaded = await openCampaigns(context, templates, wanted)
+  if (wanted.length === 0) await warnOfOverlooked(context)
   const asOf =
     options.asOf === undefined
       ? context.clock.now()

@@ -1,18 +1,12 @@
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseTemplates, type TemplateSet } from '../channels/templates.ts'
-import {
-  findCampaigns,
-  type InspectedWorkspace,
-  inspectCampaign,
-  inspectWorkspace,
-  overlookedCampaigns,
-} from '../config/load.ts'
+import { findCampaigns, type InspectedWorkspace, inspectCampaign, inspectWorkspace } from '../config/load.ts'
 import { formatProblems } from '../config/problems.ts'
 import { doubting, type Yardstick } from '../config/yardstick.ts'
 import { type Problem, WinbackError } from '../errors.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
-import { asProblem, gatherCampaigns, readTemplates } from './campaigns.ts'
+import { asProblem, findOverlooked, gatherCampaigns, readTemplates } from './campaigns.ts'
 import { EXIT, sourcesOf } from './failure.ts'
 import { FAILURE_WORDS } from './failure-words.ts'
 import { chooseLocale, type Spoken, sayIn, spoken } from './locale.ts'
@@ -111,16 +105,11 @@ async function tryCampaigns({
   const { campaigns = FOLDERS.campaigns } = yardstick.workspace
   try {
     const place = { directory, definition: { campaigns } }
-    const overlooked = await overlookedCampaigns(place)
-    return { files: await findCampaigns(place), problems: overlooked.map(notRead) }
+    const problems = await findOverlooked(place)
+    return { files: await findCampaigns(place), problems }
   } catch (error) {
     return { files: [], problems: unlessDoubtful(error, yardstick, 'campaigns') }
   }
-}
-
-function notRead(file: string): Problem {
-  const message = `this file is not read: the name of a campaign’s ends in .yaml, and this one’s in .txt`
-  return { severity: 'warning', location: { file }, path: '', message }
 }
 
 /** Where they are unless winback.yaml says otherwise: also where it cannot be read. */

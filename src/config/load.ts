@@ -149,9 +149,46 @@ export async function findCampaigns(workspace: CampaignsPlace): Promise<string[]
   return await filesNamed(workspace, /\.ya?ml$/i)
 }
 
-/** Files that were meant as campaigns and are none: an editor put `.txt` behind their names. */
-export async function overlookedCampaigns(workspace: CampaignsPlace): Promise<string[]> {
-  return await filesNamed(workspace, /\.ya?ml\.txt$/i)
+/** Files that were meant as campaigns and are not read, each with the reason and the way out. */
+export async function overlookedCampaigns(workspace: CampaignsPlace): Promise<Problem[]> {
+  const renamed = await filesNamed(workspace, /\.ya?ml\.txt$/i)
+  const folder = join(workspace.directory, workspace.definition.campaigns)
+  // Beside the workspace file lie folders of all kinds.
+  const below = resolve(folder) === resolve(workspace.directory) ? [] : await filesBelow(folder)
+  return [
+    ...renamed.map((file) => notRead(file, 'the name of a campaign’s ends in .yaml, and this one’s in .txt')),
+    ...below.map((file) =>
+      notRead(
+        file,
+        `campaigns lie in ${workspace.definition.campaigns} itself. Move it there, or begin the folder’s name with a dot if it is to be left alone`,
+      ),
+    ),
+  ]
+}
+
+function notRead(file: string, why: string): Problem {
+  const message = `this file is not read: ${why}`
+  return { severity: 'warning', location: { file }, path: '', message }
+}
+
+/** Folders below each other that are looked through. */
+const DEEPEST = 5
+
+/** YAML in the folders below one, but in those that are hidden. */
+async function filesBelow(folder: string, depth = 0): Promise<string[]> {
+  if (depth === DEEPEST) return []
+  // What may not be read is nobody's campaign.
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  const seen = entries
+    .filter(({ name }) => !name.startsWith('.'))
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  const files = depth === 0 ? [] : seen.filter((each) => each.isFile() && /\.ya?ml$/i.test(each.name))
+  const below = await Promise.all(
+    seen
+      .filter((each) => each.isDirectory() && each.name !== 'node_modules')
+      .map(({ name }) => filesBelow(join(folder, name), depth + 1)),
+  )
+  return [...files.map(({ name }) => join(folder, name)), ...below.flat()]
 }
 
 async function filesNamed(workspace: CampaignsPlace, pattern: RegExp): Promise<string[]> {

@@ -86,6 +86,42 @@ test('a campaign’s ending is read in capitals, too, and a .txt behind it is to
   ])
 })
 
+test('a campaign in a folder of its own is told by whoever reads all of them, and by its name', async () => {
+  const { here: nested } = await openCliShop()
+  const text = await readFile(join(nested.cwd, 'campaigns', 'graded-recall.yaml'), 'utf8')
+  const put = async (path: string) => {
+    await mkdir(join(nested.cwd, 'campaigns', path), { recursive: true })
+    await writeFile(
+      join(nested.cwd, 'campaigns', path, 'autumn.yaml'),
+      text.replace('campaign: graded-recall', 'campaign: autumn'),
+    )
+  }
+  // Hidden ones are left alone, as is what is no campaign.
+  await put('.old')
+  await writeFile(join(nested.cwd, 'campaigns', '.old', 'notes.md'), '')
+  const said = async (...args: string[]) => {
+    const { code, stdout, stderr } = await run(args, nested)
+    return { code, text: `${stdout}${stderr}` }
+  }
+  expect((await said('validate')).text).toContain('nothing is wrong')
+  await put('2026/q3')
+  const words =
+    'autumn.yaml: this file is not read: campaigns lie in campaigns itself. Move it there, or begin'
+  for (const verb of ['plan', 'apply']) expect((await said(verb)).text).toContain(words)
+  const checked = await run(['validate', '--json'], nested)
+  expect(JSON.parse(checked.stdout)).toMatchObject({
+    valid: true,
+    files: [expect.stringContaining('graded-recall.yaml')],
+    problems: [{ severity: 'warning', location: { file: expect.stringMatching(/2026.q3.autumn\.yaml$/) } }],
+  })
+  const { code, text: refused } = await said('plan', 'autumn')
+  expect(code).toBe(2)
+  expect(refused).toMatch(
+    /no campaign is named "autumn"[\s\S]*There is .*autumn\.yaml, but this file is not read/,
+  )
+  expect((await said('plan', 'graded-recall')).text).not.toContain('is not read')
+})
+
 test('a mistake of the workspace hides none of the campaigns, and draws none after it', async () => {
   await run(['init', 'crooked', '--timezone', 'UTC'], { cwd: directory })
   const shop = join(directory, 'crooked')
