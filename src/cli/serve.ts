@@ -8,6 +8,7 @@ import { rows } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
 import { readShortages } from '../offers/pools.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
+import { type Loop, startLoop } from '../service/loop.ts'
 import { shortageWarning } from '../service/plan/sentences.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import type { Service } from '../service/service.ts'
@@ -82,6 +83,7 @@ async function serveWith(
   const parts: Part[] = []
   const tell = tellerOf(context)
   const restoreWarnings = divertWarnings(context)
+  const clockKept = keepClock(context, say)
   let caught: MailCatcher | undefined
   try {
     // Before anything sends.
@@ -128,12 +130,40 @@ async function serveWith(
       (names) => void tellWaiting(context, names, speech),
       () => runtime.leave(),
     )
+    await clockKept?.stop()
     await runtime.close()
     // Last: it waits for the connections that the channels held.
     await caught?.close()
     restoreWarnings()
   }
   return { data: { roles }, text: say('Stopped.', '已停止。') }
+}
+
+/** Milliseconds between two looks whether this machine's clock agrees with the database's. */
+const CLOCK_PACE = 10_000
+
+/** Goes by the database's time for as long as this runs, and says where the machine's own is another. */
+function keepClock({ sharedClock: clock, output }: DatabaseContext, say: Say): Loop | undefined {
+  if (!clock) return undefined
+  const tell = () => {
+    const ahead = Math.round(clock.ahead / 1000)
+    const seconds = Math.abs(ahead)
+    const words =
+      ahead === 0
+        ? say('this machine’s clock agrees with the database’s again', '本机时钟已与数据库一致')
+        : say(
+            `this machine’s clock is ${seconds} s ${ahead > 0 ? 'ahead of' : 'behind'} the database’s, which counts`,
+            `本机时钟比数据库${ahead > 0 ? '快' : '慢'} ${seconds} 秒，以数据库为准`,
+          )
+    output.event({ at: clock.now(), event: 'clock', facts: { ahead }, words, warning: ahead !== 0 })
+  }
+  if (clock.ahead !== 0) tell()
+  const renew = async () => {
+    if (await clock.renew()) tell()
+    return CLOCK_PACE
+  }
+  // Whether the database is there is told by whoever has to have it.
+  return startLoop(() => {}, CLOCK_PACE, renew)
 }
 
 type Tell = (event: string, facts: Record<string, unknown>, lines: readonly string[]) => void

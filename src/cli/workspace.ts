@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
+import { systemClock } from '../clock.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { assertServer, connect, type Database, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { installedSchemas, migrate } from '../database/migrate.ts'
+import { openSharedClock, type SharedClock } from '../database/shared-clock.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { withAudit } from './changes.ts'
 import type { Invocation } from './verb.ts'
@@ -14,6 +16,8 @@ import { exists, openWorkspace, type WorkspaceContext } from './workspace-file.t
 export interface DatabaseContext extends WorkspaceContext {
   readonly database: Database
   readonly engine: Engine
+  /** The clock, where it is the machine's held against the database's. */
+  readonly sharedClock?: SharedClock
 }
 
 export interface Engine {
@@ -53,12 +57,24 @@ export async function withWorkspace<T>(
       await assertSchema(database)
     }
     if (!options.asIs) await migrate(database)
-    const opened = { ...context, database, engine: { kind: engine, version: server.version } }
+    const engineOf = { kind: engine, version: server.version }
+    const opened = { ...context, database, engine: engineOf, ...(await clockOf(database, context, options)) }
     const run = withAudit(database, invocation, () => work(opened))
     return options.drains
       ? run
       : unlessInterrupted(run, invocation.interrupt, () => cancelStatements(database, applicationName))
   })
+}
+
+/** Whoever works on a database goes by one time. A clock that a test or a replay sets is its own. */
+async function clockOf(
+  database: Database,
+  { clock }: WorkspaceContext,
+  { asIs }: { asIs?: boolean },
+): Promise<Pick<DatabaseContext, 'clock' | 'sharedClock'>> {
+  if (clock !== systemClock || asIs) return { clock }
+  const shared = await openSharedClock(database, clock)
+  return { clock: shared, sharedClock: shared }
 }
 
 /** Milliseconds of silence that nobody wonders about. */

@@ -7,6 +7,7 @@ import { bookEarlyCosts } from '../outcomes/costs.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
 import { forgetAbsences } from '../touchpoints/absences.ts'
 import { watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
+import { heedClock } from '../touchpoints/clock-seen.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import type { Engine } from '../touchpoints/engine.ts'
 import { jobOf } from '../touchpoints/jobs.ts'
@@ -234,5 +235,6 @@ async function watch(runtime: Runtime, events: ServiceEvents, pace: Pace): Promi
   for (const tripped of await watchChannels(database, now, workspace.rates)) events.onTripped?.(tripped)
   for (const tripped of await watchCampaigns(database, now, book)) events.onTripped?.(tripped)
   await forgetAbsences(database, now)
+  await heedClock(database, now)
   return pace.sweep
 }
