@@ -6,7 +6,7 @@ import { unsubscribeUrl } from '../src/channels/email/links.ts'
 import { openDesk } from '../src/cli/desk.ts'
 import { openOutput } from '../src/cli/output.ts'
 import { openWorkspace } from '../src/cli/workspace-file.ts'
-import { manualClock } from '../src/clock.ts'
+import { later, manualClock } from '../src/clock.ts'
 import { readEnvironment } from '../src/config/environment.ts'
 import { findContact } from '../src/contacts/external-ids.ts'
 import { assertServer, connect, type Database, execute, rows } from '../src/database/connect.ts'
@@ -63,7 +63,8 @@ export async function withGallery(demo: string, work: (gallery: Gallery) => Prom
           ORDER BY (SELECT count(*) FROM episodes e WHERE e.campaign = r.campaign) DESC LIMIT 1`,
     )
     if (!last) throw new Error('the demo has left no run: `npm run demo` first')
-    const clock = manualClock(last.at)
+    // Two hours later, for nobody is called as early as the run is.
+    const clock = manualClock(later(last.at, 2 * 3600))
     const context = await openWorkspace({ ...begin, clock })
     const runtime = await openRuntime({ database, workspace, clock })
     await refreshReports(runtime)
