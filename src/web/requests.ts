@@ -1,5 +1,5 @@
-import type { Context } from 'hono'
-import type { z } from 'zod'
+import type { Context, MiddlewareHandler } from 'hono'
+import { z } from 'zod'
 import { problemsOf } from '../config/issues.ts'
 import { RefusedError } from './answers.ts'
 
@@ -22,6 +22,25 @@ export async function readJson(c: Context): Promise<unknown> {
   if (given === undefined) throw new RefusedError(400, 'malformed', 'the body: expected JSON')
   return given
 }
+
+/**
+ * What a request's address asks for, as `schema` has it.
+ * @throws RefusedError 400, naming what is not as it must be, and what is there twice: one of the two would be left aside
+ */
+export function readQuery<Schema extends z.ZodType>(c: Context, schema: Schema): z.output<Schema> {
+  const given = Object.entries(c.req.queries())
+  const twice = given.find(([, values]) => values.length > 1)
+  if (twice) throw new RefusedError(400, 'malformed', `${twice[0]}: given ${twice[1].length} times`)
+  return readAs(schema, Object.fromEntries(given.map(([name, [value]]) => [name, value])), 'the query')
+}
+
+/** Of routes that ask for nothing in the address: what is there would be left aside. @throws RefusedError 400 */
+export const refuseQuery: MiddlewareHandler = async (c, next) => {
+  readQuery(c, NOTHING)
+  await next()
+}
+
+const NOTHING = z.strictObject({})
 
 /**
  * @param whole what was given, in words: `the query`

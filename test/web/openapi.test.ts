@@ -131,6 +131,52 @@ test('where a reader is no schema, the one described lets through what the reade
   expect(typeof parseDevice(OPERATIONS['POST /v1/devices']?.body?.example)).toBe('object')
 })
 
+/** Called by others, who ask in their own way. */
+const LOOSE = /^(POST \/v1\/(identify|track|page|screen|group|alias|batch)|\w+ \/v1\/receipts\/.*)$/
+
+test('nothing an address asks for is left aside: what there is not is refused, and what is there twice', async () => {
+  const routes = Object.keys(OPERATIONS).filter((route) => route.includes(' /v1/') && !LOOSE.test(route))
+  expect(routes.length).toBeGreaterThan(15)
+  for (const route of routes) {
+    const path = (route.split(' ')[1] ?? '').replace('{name}', 'lift').replaceAll(/\{\w+\}/g, 'u000123')
+    const body = route.startsWith('POST /v1/bounces') ? 'Subject: hello\r\n\r\nhello\r\n' : undefined
+    const needed = path.startsWith('/v1/reports/lift') ? 'campaign=calling&' : ''
+    const asked = await ask(route, `${path}?${needed}nonsense=1`, body)
+    expect([route, asked.status, String(Object(asked.body).reason)]).toEqual([
+      route,
+      400,
+      expect.stringContaining('nonsense'),
+    ])
+  }
+  for (const [query, reason] of [
+    ['free=perhaps', 'free'],
+    ['free=TRUE', 'free'],
+    ['free=true&free=false', 'free: given 2 times'],
+    ['limit=0', 'limit: expected a number from 1 to 1000'],
+    ['limit=1e3', 'limit: expected a number from 1 to 1000'],
+    ['agent=', 'agent'],
+    ['owner=', 'owner'],
+    ['campain=calling', 'did you mean `campaign`?'],
+  ]) {
+    const asked = await ask('GET /v1/calls', `/v1/calls?${query}`)
+    expect([query, asked.status, String(Object(asked.body).reason)]).toEqual([
+      query,
+      400,
+      expect.stringContaining(reason ?? ''),
+    ])
+  }
+  expect((await ask('GET /v1/calls', '/v1/calls?campaign=other')).status).toBe(404)
+  expect((await ask('GET /v1/calls', '/v1/calls?free=true&campaign=calling&limit=1000')).status).toBe(200)
+  const lift = (more: string) => ask('GET /v1/reports/{name}', `/v1/reports/lift?campaign=calling${more}`)
+  expect((await lift('&from=2026-02-02&to=2026-02-01')).body).toMatchObject({
+    reason: expect.stringContaining('to: expected a day after `from`'),
+  })
+  expect((await lift('&table=cells')).body).toMatchObject({ reason: expect.stringContaining('format=csv') })
+  expect((await lift('&from=2026-02-01&to=2026-02-02')).status).toBe(200)
+  const chart = '/v1/reports/lift/charts/curves.png?campaign=calling'
+  expect((await ask('GET /v1/reports/{name}/charts/{chart}', `${chart}&format=csv`)).status).toBe(400)
+})
+
 describe('what is really answered is what is described', () => {
   it('calls, from the queue to what became of them', async () => {
     const queue = (await ask('GET /v1/calls', '/v1/calls')).body as { calls: { id: string }[] }

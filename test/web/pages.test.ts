@@ -359,6 +359,23 @@ it('begins with the campaign that takes in most people, of several, and with the
   expect(other).toContain('nobody has been assigned')
 })
 
+it('shows nobody another’s figures where the address asks for what there is not', async () => {
+  for (const [path, said] of [
+    ['/?campaign=sprnig', 'There is no campaign &quot;sprnig&quot; here'],
+    ['/templates?locale=fr', 'There is no locale &quot;fr&quot; here'],
+    ['/templates?step=spring/none', 'There is no step &quot;spring/none&quot; here'],
+    ['/outbox?channel=pigeon', 'There is no channel &quot;pigeon&quot; here'],
+    ['/audit?before=yesterday', 'No entry has the number &quot;yesterday&quot;'],
+    ['/audit?before=-1', 'No entry has the number &quot;-1&quot;'],
+  ] as const) {
+    const answer = await get(path, 'admin')
+    expect([path, answer.status, await answer.text()]).toEqual([path, 404, expect.stringContaining(said)])
+  }
+  for (const path of ['/?campaign=', '/templates?locale=', '/outbox?channel=']) {
+    expect([path, (await get(path, 'admin')).status]).toEqual([path, 200])
+  }
+})
+
 describe('what a role may', () => {
   it('shows a viewer no address, and an agent the whole of it', async () => {
     const masked = await (await get('/contacts/c1', 'viewer')).text()

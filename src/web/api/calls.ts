@@ -11,7 +11,8 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { readBody } from '../requests.ts'
+import { readBody, readQuery, refuseQuery } from '../requests.ts'
+import { assertApplied } from './applied.ts'
 
 const agent = z.string().trim().min(1).max(LONGEST_TYPED.line)
 /** Who takes a call, or gives it back. */
@@ -34,17 +35,37 @@ export const outcomeReport = z.strictObject({
   id: z.string().min(1).max(200).optional(),
 })
 
+/** Which calls of the queue are asked for. */
+export const callQuery = z.strictObject({
+  free: z.enum(['true', 'false']).optional().describe('Only what may be called now and nobody has taken'),
+  campaign: z.string().min(1).optional(),
+  owner: z.string().min(1).optional(),
+  agent: z.string().min(1).optional().describe('Only what this agent holds'),
+  limit: z
+    .string()
+    .regex(/^([1-9]\d{0,2}|1000)$/, 'expected a number from 1 to 1000')
+    .prefault('100')
+    .describe('1 to 1000; 100 unless said'),
+})
+
 /** The queue of calls, and what agents do with it. */
 export function callsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
   const { runtime, keys } = options
   const api = new Hono<Authorised>()
   api.use('/v1/calls/*', requireScope(keys, 'calls'))
   api.use('/v1/calls', requireScope(keys, 'calls'))
+  // Below the queue nothing is asked for in the address.
+  api.use('/v1/calls/:id/*', refuseQuery)
   api.get('/v1/calls', async (c) => {
-    const { free, campaign, owner, agent: claimedBy, limit = '100' } = c.req.query()
-    const most = /^\d{1,4}$/.test(limit) ? Number(limit) : 0
-    if (most < 1 || most > 1000) return refuse(c, 400, 'malformed', '`limit` is a number from 1 to 1000')
-    const calls = await showCalls(runtime, { free: free === 'true', campaign, owner, claimedBy, limit: most })
+    const { free, campaign, owner, agent: claimedBy, limit } = readQuery(c, callQuery)
+    if (campaign !== undefined) await assertApplied(runtime.database, campaign)
+    const calls = await showCalls(runtime, {
+      free: free === 'true',
+      campaign,
+      owner,
+      claimedBy,
+      limit: Number(limit),
+    })
     const now = runtime.clock.now()
     return c.json({ calls: calls.map((call) => callAsJson(call, now)) })
   })

@@ -13,7 +13,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError, refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { readAs, readBody } from '../requests.ts'
+import { readBody, readQuery, refuseQuery } from '../requests.ts'
 
 /** What `PUT /v1/preferences/…` takes, whole: what is left out is wanted. */
 export const preferencesBody = z.strictObject({
@@ -35,11 +35,11 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
   const { runtime, keys } = options
   const { database, clock, hooks, workspace } = runtime
   return new Hono<Authorised>()
-    .get('/v1/preferences/:external_id', requireScope(keys, 'preferences'), async (c) => {
+    .get('/v1/preferences/:external_id', requireScope(keys, 'preferences'), refuseQuery, async (c) => {
       const contactId = await contactOf(runtime, c)
       return c.json(documentOf((await readChoice(database, contactId, clock.now())) ?? ANYTHING))
     })
-    .put('/v1/preferences/:external_id', requireScope(keys, 'preferences'), async (c) => {
+    .put('/v1/preferences/:external_id', requireScope(keys, 'preferences'), refuseQuery, async (c) => {
       const contactId = await contactOf(runtime, c)
       const { channels_off, topics_off, frequency, paused_until, reason } = await readBody(c, preferencesBody)
       // A misspelt one would hold nothing back, and be answered as if it did. What was chosen before may be said again.
@@ -70,13 +70,13 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
       return c.json(documentOf(chosen))
     })
     .get('/v1/contacts/:external_id/export', requireScope(keys, 'privacy'), async (c) => {
-      const { format } = readAs(exportQuery, c.req.query(), 'the query')
+      const { format } = readQuery(c, exportQuery)
       const held = await exportContact(database, await contactOf(runtime, c), workspace)
       c.header('Cache-Control', 'no-store')
       if (format !== 'csv') return c.json(held)
       return c.body(exportCsv(held), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
     })
-    .delete('/v1/contacts/:external_id', requireScope(keys, 'privacy'), async (c) => {
+    .delete('/v1/contacts/:external_id', requireScope(keys, 'privacy'), refuseQuery, async (c) => {
       const externalId = c.req.param('external_id')
       await contactOf(runtime, c)
       try {

@@ -5,12 +5,13 @@ import type { Database } from '../../database/connect.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
+import { refuseQuery } from '../requests.ts'
 
 /** Where apps and browsers say what pushes to them are addressed to, and that they want no more of them. */
 export function devicesApi(options: { database: Database; clock: Clock; keys: KeyRing }): Hono<Authorised> {
   const { database, clock, keys } = options
   const api = new Hono<Authorised>()
-  api.post('/v1/devices', requireScope(keys, 'events:write'), async (c) => {
+  api.post('/v1/devices', requireScope(keys, 'events:write'), refuseQuery, async (c) => {
     const body = await c.req.json<unknown>().catch(() => undefined)
     const device = parseDevice(body)
     if (typeof device === 'string') return refuse(c, 400, 'malformed', device)
@@ -19,7 +20,7 @@ export function devicesApi(options: { database: Database; clock: Clock; keys: Ke
       ? c.json({ success: true })
       : refuse(c, 404, 'not_found', `there is no contact "${device.externalId}"`)
   })
-  api.delete('/v1/devices', requireScope(keys, 'events:write'), async (c) => {
+  api.delete('/v1/devices', requireScope(keys, 'events:write'), refuseQuery, async (c) => {
     const body = await c.req.json<unknown>().catch(() => undefined)
     const device = parseDevice(body)
     if (typeof device === 'string') return refuse(c, 400, 'malformed', device)

@@ -5,6 +5,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
+import { refuseQuery } from '../requests.ts'
 
 /** What the user's own app asks for at sign-in, and where it says that a message was shown. */
 export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
@@ -12,7 +13,7 @@ export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
   const { database, clock, workspace } = runtime
   const needsConsent = Object.keys(workspace.consent).filter((name) => workspace.consent[name] === 'required')
   const api = new Hono<Authorised>()
-  api.get('/v1/inapp/:externalId', requireScope(keys, 'inapp'), async (c) => {
+  api.get('/v1/inapp/:externalId', requireScope(keys, 'inapp'), refuseQuery, async (c) => {
     const externalId = c.req.param('externalId')
     const waiting = await fetchMessages(database, clock.now(), externalId, needsConsent)
     if (!waiting) return refuse(c, 404, 'not_found', `there is no contact "${externalId}"`)
@@ -31,7 +32,7 @@ export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
       })),
     })
   })
-  api.post('/v1/inapp/:externalId/:message/ack', requireScope(keys, 'inapp'), async (c) => {
+  api.post('/v1/inapp/:externalId/:message/ack', requireScope(keys, 'inapp'), refuseQuery, async (c) => {
     const named = readReference(c.req.param('message'))
     const text = await c.req.text()
     const tapped = text === '' ? false : readTapped(text)

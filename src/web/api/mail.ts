@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
+import { z } from 'zod'
 import { LINK_PATHS } from '../../channels/email/links.ts'
 import { isLeavingReason } from '../../config/reasons.ts'
 import { type Language, languageOf } from '../../reports/words.ts'
@@ -10,6 +11,7 @@ import { readUnsubscribeLink, recordReason, unsubscribe } from '../../service/un
 import { refuse } from '../answers.ts'
 import { DOCUMENT_POLICY } from '../pages/document.tsx'
 import { askPage, brokenPage, DONE, donePage, HEARD } from '../pages/unsubscribe.tsx'
+import { readAs } from '../requests.ts'
 
 /** One transparent point: GIF is the smallest there is. */
 const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
@@ -65,11 +67,15 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
       const raw = new Uint8Array(await c.req.arrayBuffer())
       if (raw.length === 0)
         return refuse(c, 400, 'malformed', 'the body is empty: post the mail as it came in')
-      const taken = await takeReturnedMail(runtime, raw, c.req.queries('recipient') ?? [])
+      const { recipient } = readAs(bounceQuery, c.req.queries(), 'the query')
+      const taken = await takeReturnedMail(runtime, raw, recipient)
       if (taken.outcome === 'refused') return refuse(c, 400, 'malformed', taken.detail)
       return c.json(taken)
     })
 }
+
+/** Whom a mail that came back was sent to, as its server tells. */
+const bounceQuery = z.strictObject({ recipient: z.array(z.string().min(1)).prefault([]) })
 
 /** Who follows a link; undefined, as of a machine that says nothing, where only the headers are asked for: nobody reads those. */
 function agentOf(c: Context): string | undefined {

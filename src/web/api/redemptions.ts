@@ -6,7 +6,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { readAs, readJson } from '../requests.ts'
+import { readAs, readJson, refuseQuery } from '../requests.ts'
 
 /** Text that PostgreSQL can store and an index can hold. */
 const text = z
@@ -36,6 +36,7 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
   return new Hono<Authorised>().post(
     '/v1/redemptions',
     requireScope(options.keys, 'redemptions'),
+    refuseQuery,
     async (c) => {
       const body = await readJson(c)
       const many = typeof body === 'object' && body !== null && 'redemptions' in body

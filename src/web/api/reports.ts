@@ -1,7 +1,5 @@
-import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { z } from 'zod'
-import { rows } from '../../database/connect.ts'
 import { chartPng } from '../../reports/digest.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
@@ -11,7 +9,8 @@ import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { requireScope } from '../authorise.ts'
-import { readAs } from '../requests.ts'
+import { readQuery, refuseQuery } from '../requests.ts'
+import { assertApplied } from './applied.ts'
 
 const day = z.iso.date().transform((text) => new Date(`${text}T00:00:00Z`))
 
@@ -21,14 +20,30 @@ export const programmeQuery = z.strictObject({
   format: z.enum(['json', 'csv']).prefault('json'),
 })
 
-/** What a report may be asked with. `from` and `to`: UTC days of the assignment, [from, to). */
-export const reportQuery = programmeQuery.extend({
+const asked = z.strictObject({
+  ...programmeQuery.shape,
   campaign: z.string().min(1),
   from: day.optional(),
   to: day.optional(),
   /** One table alone, with `format=csv`. */
-  table: z.string().optional(),
+  table: z.string().min(1).optional(),
 })
+
+/** Days between which nobody can have been assigned are a mistake, and would be shown as nobody. */
+const inOrder = ({ from, to }: { from?: Date | undefined; to?: Date | undefined }) =>
+  !from || !to || from < to
+const backwards = { path: ['to'], message: 'expected a day after `from`: it is the first that is left out' }
+
+/** What a report may be asked with. `from` and `to`: UTC days of the assignment, [from, to). */
+export const reportQuery = asked
+  .refine(inOrder, backwards)
+  .refine(({ format, table }) => table === undefined || format === 'csv', {
+    path: ['table'],
+    message: 'expected `format=csv` beside it: JSON has all tables',
+  })
+
+/** What a picture may be asked with. */
+export const chartQuery = asked.omit({ format: true, table: true }).refine(inOrder, backwards)
 
 /** The one report that is of no campaign alone. */
 const PROGRAMME = {
@@ -42,13 +57,13 @@ const PROGRAMME = {
 /** Reports as figures and as words, for dashboards: JSON, CSV, and each chart as a picture. As counted last. */
 export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing }): Hono {
   return new Hono()
-    .get('/v1/reports', requireScope(keys, 'read'), (c) =>
+    .get('/v1/reports', requireScope(keys, 'read'), refuseQuery, (c) =>
       c.json({
         reports: [PROGRAMME, ...Object.values(sheetReports)].map(({ name, title }) => ({ name, title })),
       }),
     )
     .get('/v1/reports/programme', requireScope(keys, 'read'), async (c) => {
-      const query = readAs(programmeQuery, c.req.query(), 'the query')
+      const query = readQuery(c, programmeQuery)
       const style = styleIn(runtime, query.locale)
       const { data, sheet } = await readProgrammeSheet(runtime, runtime.clock.now(), style)
       c.header('Cache-Control', 'no-store')
@@ -57,7 +72,9 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
       return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
     })
     .get('/v1/reports/:name', requireScope(keys, 'read'), async (c) => {
-      const { report, data, sheet, query } = await read(runtime, c.req.param('name'), c.req.query())
+      const { report, data, sheet, query } = await read(runtime, c.req.param('name'), () =>
+        readQuery(c, reportQuery),
+      )
       c.header('Cache-Control', 'no-store')
       if (query.format === 'json') return c.json({ report, campaign: query.campaign, data, sheet })
       const tables =
@@ -77,7 +94,7 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
       return c.body(csvOf(tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
     })
     .get('/v1/reports/:name/charts/:chart', requireScope(keys, 'read'), async (c) => {
-      const { sheet, query } = await read(runtime, c.req.param('name'), c.req.query())
+      const { sheet, query } = await read(runtime, c.req.param('name'), () => readQuery(c, chartQuery))
       const wanted = c.req.param('chart').replace(/\.png$/, '')
       const chart = sheet.charts.find(({ id }) => id === wanted)
       if (!chart) throw new RefusedError(404, 'not_found', `there is no chart ${wanted} at this moment`)
@@ -86,11 +103,11 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
     })
 }
 
-async function read(
+async function read<Query extends z.output<typeof chartQuery>>(
   runtime: Runtime,
   name: string,
-  asked: Record<string, string>,
-): Promise<{ report: SheetName; data: unknown; sheet: Sheet; query: z.output<typeof reportQuery> }> {
+  ask: () => Query,
+): Promise<{ report: SheetName; data: unknown; sheet: Sheet; query: Query }> {
   if (!Object.hasOwn(sheetReports, name)) {
     throw new RefusedError(
       404,
@@ -98,12 +115,9 @@ async function read(
       `there is no report ${name}; there are ${[PROGRAMME.name, ...Object.keys(sheetReports)].join(', ')}`,
     )
   }
-  const query = readAs(reportQuery, asked, 'the query')
+  const query = ask()
   const { database, clock } = runtime
-  const known = await rows(database, sql`SELECT FROM campaigns WHERE campaign = ${query.campaign}`)
-  if (known.length === 0) {
-    throw new RefusedError(404, 'not_found', `no campaign named ${query.campaign} was ever applied`)
-  }
+  await assertApplied(database, query.campaign)
   const style = styleIn(runtime, query.locale)
   const report = name as SheetName
   const period = { now: clock.now(), from: query.from, to: query.to }

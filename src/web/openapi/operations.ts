@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { claim, outcomeReport } from '../api/calls.ts'
+import { callQuery, claim, outcomeReport } from '../api/calls.ts'
 import { exportQuery, preferencesBody } from '../api/contacts.ts'
 import { redemptionsBody } from '../api/redemptions.ts'
-import { programmeQuery, reportQuery } from '../api/reports.ts'
+import { chartQuery, programmeQuery, reportQuery } from '../api/reports.ts'
 import type { Scope } from '../api-keys.ts'
 import * as answers from './answers.ts'
 import * as requests from './requests.ts'
@@ -177,9 +177,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     area: 'calls',
     summary: { en: 'The queue of calls, the most urgent first', 'zh-CN': '电话队列，最紧急的在前' },
     scope: 'calls',
-    query: requests.callQuery,
+    query: callQuery,
     answer: answers.calls,
-    refused: [400],
+    refused: [400, 404],
   },
   'GET /v1/calls/{id}': {
     area: 'calls',
@@ -246,7 +246,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     area: 'reports',
     summary: { en: 'A chart of a report, as a picture', 'zh-CN': '报告中的图表（图片）' },
     scope: 'read',
-    query: reportQuery,
+    query: chartQuery,
     answer: 'image/png',
     refused: [400, 404],
   },
@@ -324,5 +324,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
 
 /** The statuses a route may refuse with, in order. */
 export function refusalsOf({ scope, refused = [] }: Operation): (keyof typeof REFUSED)[] {
-  return [...new Set([...refused, ...(scope === null ? [] : ([401, 403] as const)), 500 as const])].toSorted()
+  // 400: for what the address asks beside, if for nothing else.
+  const keyed = scope === null ? [] : ([400, 401, 403] as const)
+  return [...new Set([...refused, ...keyed, 500 as const])].toSorted()
 }

@@ -53,15 +53,3 @@ export const device = z.looseObject({
 })
 
 export const acknowledgement = z.looseObject({ tapped: z.boolean().optional() })
-
-export const callQuery = z.strictObject({
-  free: z.enum(['true', 'false']).optional().describe('Only what may be called now and nobody has taken'),
-  campaign: z.string().optional(),
-  owner: z.string().optional(),
-  agent: z.string().optional().describe('Only what this agent holds'),
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/)
-    .optional()
-    .describe('1 to 1000; 100 unless said'),
-})

@@ -1,11 +1,27 @@
 import { Hono } from 'hono'
+import { WinbackError } from '../../errors.ts'
 import { sentence } from '../../reports/words.ts'
 import { readAudit } from '../audit.ts'
 import { AUDIT_WORDS, aboutText, detailText, VIA_WORDS } from './audit-words.ts'
 import { Empty, Table } from './parts.tsx'
-import { type PagesDependencies, page } from './visit.ts'
+import { type PagesDependencies, page, type Visit } from './visit.ts'
 
 const LINES = 100
+
+/** The entry from which the page goes on. @throws WinbackError `choice.unknown` where the address names none */
+function beforeOf({ c, say }: Visit): number | undefined {
+  const asked = c.req.query('before')
+  if (asked === undefined) return undefined
+  const before = /^\d+$/.test(asked) ? Number(asked) : 0
+  if (Number.isSafeInteger(before) && before > 0) return before
+  throw new WinbackError(
+    'choice.unknown',
+    say(`No entry has the number "${asked}"`, `没有编号为“${asked}”的记录`),
+    {
+      remedy: say('Open Audit from its beginning.', '请从头打开“操作记录”。'),
+    },
+  )
+}
 
 /** Who changed what, newest first. */
 export function auditPages(dependencies: PagesDependencies): Hono {
@@ -13,8 +29,7 @@ export function auditPages(dependencies: PagesDependencies): Hono {
     '/audit',
     page(dependencies, 'see_audit', async (visit) => {
       const { say, speech, language } = visit
-      const asked = Number(visit.c.req.query('before'))
-      const before = Number.isSafeInteger(asked) && asked > 0 ? asked : undefined
+      const before = beforeOf(visit)
       const entries = await readAudit(visit.runtime.database, { before, limit: LINES })
       const last = entries.length === LINES ? entries.at(-1)?.auditId : undefined
       const title = say('Audit', '操作记录')

@@ -1,10 +1,10 @@
 import { Hono } from 'hono'
-import { WinbackError } from '../../errors.ts'
 import { REASONS, STATES, WAITS } from '../../reports/reasons.ts'
 import type { Speech } from '../../reports/words.ts'
 import { sentence } from '../../reports/words.ts'
 import { campaignTitles } from './campaign-titles.ts'
 import { OutboxTabs } from './caught.tsx'
+import { chosen } from './chosen.ts'
 import {
   OUTBOX_LINES,
   OUTBOX_PARTS,
@@ -54,19 +54,6 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
         </>,
       )
     }),
-  )
-}
-
-/** @throws WinbackError `outbox.unknown`, naming what there is to choose from */
-function chosen<Name extends string>(visit: Visit, by: string, there: readonly Name[]): Name | undefined {
-  const asked = visit.c.req.query(by)
-  if (asked === undefined || asked === '') return undefined
-  const found = there.find((each) => each === asked)
-  if (found !== undefined) return found
-  throw new WinbackError(
-    'outbox.unknown',
-    visit.say(`There is no ${by} "${asked}" in the outbox`, `发件箱中没有 ${by}“${asked}”`),
-    { remedy: visit.say(`There are: ${there.join(', ')}.`, `可选：${there.join('、')}。`) },
   )
 }
 

@@ -8,6 +8,7 @@ import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import { openCounting } from '../../service/counting.ts'
 import { questionOf, readProgrammeSheet, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
 import { campaignTitles } from './campaign-titles.ts'
+import { chosen } from './chosen.ts'
 import { downloadCsv } from './csv-download.ts'
 import { Coded, Empty, Table } from './parts.tsx'
 import { SheetView } from './sheet.tsx'
@@ -54,7 +55,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
             </Empty>,
           )
         }
-        const wanted = names.find((name) => name === visit.c.req.query('campaign'))
+        const wanted = chosen(visit, 'campaign', names)
         const lines = names.length < 2 ? [] : await readLines(visit, names)
         const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
         const titles = await campaignTitles(visit, names)

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { html } from 'hono/html'
 import type { CampaignFile, StepPreview } from '../desk.ts'
+import { chosen as chosenOf } from './chosen.ts'
 import { Coded, Empty } from './parts.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -42,7 +43,8 @@ export function templatePages(dependencies: PagesDependencies): Hono {
           ) ?? []
         const title = say('Templates', '模板')
         const wanted = wantedOf(visit)
-        const asked = steps.find(({ campaign, step }) => campaign === wanted.campaign && step === wanted.step)
+        const names = steps.map(({ campaign, step }) => `${campaign}/${step}`)
+        const asked = steps[names.indexOf(chosenOf(visit, 'step', names) ?? '')]
         const mails = steps.filter(({ channels }) => channels.includes('email'))
         // Unasked, a step that has something to show for whoever comes first.
         const first = asked ? undefined : await firstShown(visit, mails.slice(0, TRIED))
@@ -102,7 +104,7 @@ export function templatePages(dependencies: PagesDependencies): Hono {
 function wantedOf(visit: Visit) {
   const query = (name: string) => visit.c.req.query(name)?.trim() || undefined
   const [campaign, step] = query('step')?.split('/') ?? []
-  const locale = visit.runtime.workspace.locales.find((each) => each === query('locale'))
+  const locale = chosenOf(visit, 'locale', visit.runtime.workspace.locales)
   return {
     campaign,
     step,
