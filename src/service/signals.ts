@@ -38,15 +38,17 @@ function outgrown(last: Fit, refreshed: number, now: Date): boolean {
   return last.contacts === 0 || now.getTime() - last.fittedAt.getTime() >= 86_400_000
 }
 
-/** Whether any condition or template of a campaign may ask for a signal: a replay that needs none computes none. */
+/** Whether anything in a campaign may ask for a signal: a replay that needs none computes none. */
 export function asksForSignals(campaign: CompiledCampaign, workspace: Runtime['workspace']): boolean {
   const paths = [...factCatalogue(workspace).values()].flatMap(({ path, known }) => (known ? [path] : []))
   return asksFor(campaign, paths)
 }
 
 function asksFor(campaign: CompiledCampaign, paths: readonly string[]): boolean {
-  const steps = campaign.tiers.flatMap((tier) => tier.steps)
+  const steps = [...campaign.tiers.flatMap((tier) => tier.steps), ...campaign.onReturn]
   const sources = [
+    campaign.entry.kind === 'date' ? campaign.entry.path : undefined,
+    campaign.effort && 'quadrant',
     campaign.audience?.source,
     ...campaign.segments.map((segment) => segment.condition.source),
     ...steps.map((step) => step.condition?.source),

@@ -4,6 +4,7 @@ import { later, manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { prepareRehearsal, revealActivity } from '../../src/service/rehearsal.ts'
 import { replay } from '../../src/service/replay.ts'
+import { asksForSignals } from '../../src/service/signals.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
@@ -120,6 +121,55 @@ test('a replay has the imported codes, also those that somebody has by now', asy
       { code: 'B2', of: 1 },
       { code: 'C3', of: null },
       { code: 'GENERATED', of: 1 },
+    ])
+  } finally {
+    await rehearsal.close()
+    await shop.runtime.close()
+  }
+})
+
+test('a replay computes the signals that an entry, a limit by quadrant or a step released by the return asks for', async () => {
+  const database = await freshDatabase()
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const shop = await openShop({
+    database,
+    clock: manualClock(later(START, 5 * DAY)),
+    channels: [],
+    workspace,
+  })
+  await shop.importContacts([{ external_id: 'ada', email: 'ada@people.test' }])
+  const days = ['2026-03-05', '2026-03-12']
+  await shop.importActivity(
+    days.map((day) => ({ external_id: 'ada', type: 'session', occurred_at: `${day}T00:00:00Z` })),
+  )
+  const rehearsal = await prepareRehearsal(database, 'signals_replay', later(START, 5 * DAY), ['promises'])
+  try {
+    const clock = manualClock(later(START, -1))
+    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')], workspace })
+    const asks = async (campaign: string) => {
+      await past.apply(campaign)
+      const current = await past.runtime.book.current('promises')
+      return current && asksForSignals(current, past.workspace)
+    }
+    expect(await asks(CAMPAIGN)).toBe(false)
+    expect(await asks(`${CAMPAIGN}limits: { effort: { light: 1 } }\n`)).toBe(true)
+    const entering = CAMPAIGN.replace('inactive: 3d..40d', 'enter: 7d before membership.ends')
+    expect(await asks(`${entering}silenced_by: goal\n`)).toBe(true)
+    const welcome = '{ id: welcome, channel: email, template: hello, when: use.days == 2 }'
+    expect(await asks(`${CAMPAIGN}on_return: [${welcome}]\n`)).toBe(true)
+    const runtime = { ...past.runtime, clock }
+    const reveal = async (_after: Date, upTo: Date) => {
+      await revealActivity(runtime, shop.workspace, upTo)
+    }
+    await replay(runtime, { from: START, to: later(START, 5 * DAY), step: 3600, reveal })
+    expect(
+      await rows(
+        rehearsal,
+        sql`SELECT s.step, r.state FROM touchpoint_records r JOIN steps s USING (step_id) ORDER BY 1`,
+      ),
+    ).toEqual([
+      { step: 'hello', state: 'sent' },
+      { step: 'welcome', state: 'sent' },
     ])
   } finally {
     await rehearsal.close()
