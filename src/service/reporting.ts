@@ -3,7 +3,7 @@ import { registerChannels } from '../channels/channels.ts'
 import type { Step } from '../config/campaign.ts'
 import type { CampaignBook, VersionText } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
-import { type Database, rows } from '../database/connect.ts'
+import { type Database, rows, type Session } from '../database/connect.ts'
 import type { Split } from '../reports/effect.ts'
 import type { Goals } from '../reports/goals.ts'
 import { earnedBy } from '../reports/margins.ts'
@@ -29,7 +29,8 @@ function countingRules({
   return {
     activity: workspace.activity,
     order: workspace.orders.event,
-    goalsOf: async (campaign) => goalsOf(await textsOf(database, book, campaign)),
+    // Asked while a day is counted, whose transaction others may be waiting for with every connection of the pool.
+    goalsOf: async (campaign) => goalsOf(await textsOf(database.aside, book, campaign)),
     earnedOf: async (campaign) => {
       const text = await book.currentText(campaign)
       if (text && !text.definition.goals) return undefined
@@ -164,9 +165,9 @@ export async function questionOf(
 }
 
 /** Every version of a campaign, oldest first. */
-async function textsOf(database: Database, book: CampaignBook, campaign: string): Promise<VersionText[]> {
+async function textsOf(session: Session, book: CampaignBook, campaign: string): Promise<VersionText[]> {
   const versions = await rows<{ version: number }>(
-    database,
+    session,
     sql`SELECT version FROM campaign_versions WHERE campaign = ${campaign} ORDER BY version`,
   )
   return await Promise.all(versions.map(({ version }) => book.text(campaign, version)))

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { rows } from '../../src/database/connect.ts'
+import { connect, rows } from '../../src/database/connect.ts'
 import { readLift } from '../../src/reports/lift.ts'
 import { questionOf, refreshReports } from '../../src/service/reporting.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -72,4 +72,20 @@ it('a recall is of the goal of the version its episode opened with, by tier too:
     await questionOf(shop.runtime, 'tiers', { now: clock.now(), to: day(1) }),
   )
   expect(ownDraws.map(({ treated, heldOut }) => treated.recalled + heldOut.recalled)).toEqual([10])
+})
+
+it('days are counted where the pool has no connection left: nothing is asked of it while a day is being counted', async () => {
+  const database = await freshDatabase()
+  const clock = manualClock(new Date('2026-03-05T09:00:00Z'))
+  const shop = await openShop({ database, clock, channels: [] })
+  await shop.apply(campaign('session'))
+  await shop.importContacts([{ external_id: 'ada', email: 'ada@shop.example' }])
+  await shop.importActivity([{ external_id: 'ada', type: 'session', occurred_at: '2026-03-01T00:00:00Z' }])
+  await shop.run('tiers')
+  const narrow = connect(database.url, { max: 1 })
+  try {
+    expect(await refreshReports({ ...shop.runtime, database: narrow })).toEqual({ days: 1, busy: false })
+  } finally {
+    await narrow.close()
+  }
 })
