@@ -101,9 +101,11 @@ function knownSent(events: readonly DeliveryEvent[]): Settlement[] {
   const byTouchpoint = new Map<number, Settlement>()
   for (const event of events) {
     const before = byTouchpoint.get(event.touchpointId)
+    const { providerId } = event
     byTouchpoint.set(event.touchpointId, {
       ...knownByReport(event),
-      providerId: event.providerId ?? before?.providerId ?? null,
+      // What cannot be stored of one id must not turn away the whole call: it would come again for ever.
+      providerId: providerId ? storable(providerId, PROVIDER_WORDS) : (before?.providerId ?? null),
     })
   }
   return [...byTouchpoint.values()]

@@ -197,6 +197,17 @@ describe('receipts', () => {
     expect(await spent()).toBe(50_000)
   })
 
+  it('settle an uncertain send, whatever stands in the id the provider gives it', async () => {
+    await send('uncertain')
+    const providerId = `q\u0000\ud800${'1'.repeat(600)}`
+    expect(await record(event('delivered', { providerId }))).toMatchObject({ settled: 1 })
+    const [found] = await rows<{ id: string }>(
+      scene.database,
+      sql`SELECT provider_id AS id FROM touchpoint_records`,
+    )
+    expect(found?.id).toMatch(/^q\ufffd1{497}$/)
+  })
+
   it('that come before the doubt is recorded settle it as well', async () => {
     const book = () => bookEarlyCosts(scene.database, scene.clock.now())
     scene.channel.answer = async (message) => {
