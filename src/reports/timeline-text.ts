@@ -53,8 +53,11 @@ export function formatTimeline(timeline: Timeline, style: TextStyle): string {
 /** Cells a text beside its moment needs at least: with fewer, it stands beneath. */
 const READABLE = 28
 
-/** One entry as a sentence or two. */
-export function entryText(entry: Entry, speech: Speech): string {
+/**
+ * One entry as a sentence or two.
+ * @param brief without what only who runs campaigns asks for: of what was sent, its template, price and provider's answer
+ */
+export function entryText(entry: Entry, speech: Speech, brief = false): string {
   const en = speech.language === 'en'
   const { language } = speech
   switch (entry.kind) {
@@ -75,7 +78,7 @@ export function entryText(entry: Entry, speech: Speech): string {
     case 'waiting':
       return waitingText(entry, speech)
     case 'settled':
-      return settledText(entry, speech)
+      return settledText(entry, speech, brief)
     case 'returned':
       return returnedText(entry, speech)
     case 'recalled':
@@ -248,12 +251,12 @@ function waitingText(entry: Of<'waiting'>, speech: Speech): string {
     : `${placeText(entry, speech)}：${state}${why ? `：${why}` : ''}${when}${tries}。`
 }
 
-function settledText(entry: Of<'settled'>, speech: Speech): string {
+function settledText(entry: Of<'settled'>, speech: Speech, brief: boolean): string {
   const en = speech.language === 'en'
   const state = sentence(STATES, entry.state, speech.language)
   const why = entry.reason === null ? undefined : sentence(REASONS, entry.reason, speech.language)
-  const facts = [
-    entry.channel === null ? undefined : speech.way(entry.channel),
+  const way = entry.channel === null ? undefined : speech.way(entry.channel)
+  const more = [
     entry.template === null ? undefined : en ? `template ${entry.template}` : `模板 ${entry.template}`,
     entry.attempt > 1 ? (en ? `attempt ${entry.attempt}` : `第 ${entry.attempt} 次尝试`) : undefined,
     entry.cost > 0 ? speech.money(entry.cost) : undefined,
@@ -263,7 +266,8 @@ function settledText(entry: Of<'settled'>, speech: Speech): string {
         ? `provider’s id ${entry.providerId}`
         : `服务商编号 ${entry.providerId}`,
     entry.detail === null ? undefined : `“${entry.detail}”`,
-  ].filter((fact) => fact !== undefined)
+  ]
+  const facts = (brief ? [way] : [way, ...more]).filter((fact) => fact !== undefined)
   const details = facts.length === 0 ? '' : en ? ` (${facts.join(', ')})` : `（${facts.join('，')}）`
   return en
     ? `${placeText(entry, speech)}: ${state}${why ? `: ${why}` : ''}${details}.`

@@ -181,6 +181,15 @@ describe('the timeline of a contact', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b))
   })
 
+  it('is told briefly to who talks with them: no template, price or provider’s answer', async () => {
+    const sent = (await read()).entries.filter((entry) => entry.kind === 'settled')
+    expect(sent.map((entry) => entryText(entry, speechOf(english), true))).toEqual([
+      'coupon › remind: sent (by e-mail).',
+      'coupon › coupon: cancelled: came back before it was sent.',
+      'coupon › remind: failed: the provider says the address does not exist (by e-mail).',
+    ])
+  })
+
   it('does not know what is yet to come', async () => {
     const timeline = await read(day(1))
     expect(timeline.entries.filter((entry) => entry.kind === 'opened')).toHaveLength(1)

@@ -65,7 +65,7 @@ export async function showTask(
         </div>
         <div class="card">
           <h2>{say('What happened so far', '此前经过')}</h2>
-          <Story visit={visit} entries={story.entries.slice(-STORY)} />
+          <Story visit={visit} entries={story.entries.slice(-STORY)} brief />
           {/* Beside a report that is being filled in: not every browser has it still, on the way back. */}
           <a
             href={`/contacts/${encodeURIComponent(call.externalId)}`}

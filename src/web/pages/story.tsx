@@ -2,14 +2,25 @@ import type { Entry } from '../../reports/timeline.ts'
 import { entryText } from '../../reports/timeline-text.ts'
 import type { Visit } from './visit.ts'
 
-/** A contact's story, or the end of it: what was sent stands out, and so does a return. */
-export function Story({ visit, entries }: { visit: Visit; entries: readonly Entry[] }) {
+/**
+ * A contact's story, or the end of it: what was sent stands out, and so does a return.
+ * @param brief as who talks with them asks for it
+ */
+export function Story({
+  visit,
+  entries,
+  brief = false,
+}: {
+  visit: Visit
+  entries: readonly Entry[]
+  brief?: boolean
+}) {
   return (
     <ol class="story">
       {entries.map((entry) => (
         <li class={markOf(entry)}>
           <time datetime={entry.at.toISOString()}>{visit.speech.moment(entry.at)}</time>
-          {entryText(entry, visit.speech)}
+          {entryText(entry, visit.speech, brief)}
         </li>
       ))}
     </ol>
