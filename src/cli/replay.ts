@@ -7,6 +7,7 @@ import { WinbackError } from '../errors.ts'
 import type { OverviewData } from '../reports/overview.ts'
 import { reports } from '../reports/reports.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
+import { openLinks } from '../service/links.ts'
 import { prepareRehearsal, revealActivity } from '../service/rehearsal.ts'
 import { type ReplayResult, replay as replayCampaigns } from '../service/replay.ts'
 import { openRuntime } from '../service/runtime.ts'
@@ -101,7 +102,15 @@ async function runReplay(
     const open = openChannels(registerChannels(workspace))
     const channels = options.deliver ? open : silenceChannels(open)
     const runtime = {
-      ...(await openRuntime({ database, workspace, clock, channels, offerProvider: SILENT_PROVIDER })),
+      ...(await openRuntime({
+        database,
+        workspace,
+        clock,
+        channels,
+        offerProvider: SILENT_PROVIDER,
+        // Who gets them may be real, and so is whoever the ids belong to.
+        nobodysLinks: await openLinks(context.database, workspace),
+      })),
       clock,
     }
     try {

@@ -6,7 +6,7 @@ import { recordReceipts } from '../outcomes/receipts.ts'
 import { secondsSinceSent } from '../outcomes/sent-to.ts'
 import { readLink, readSigningKeys } from './links.ts'
 import type { Runtime } from './runtime.ts'
-import { unsubscribe } from './unsubscribing.ts'
+import { ownerOf, unsubscribe } from './unsubscribing.ts'
 
 // What comes back of e-mail: links that were followed, pictures that were loaded, mail that returned. A token says
 // which message it is about, and is believed for its signature alone.
@@ -49,6 +49,12 @@ export interface TakenMail {
   readonly detail: string
 }
 
+/** Why there is nobody to leave alone. */
+const NOBODYS = {
+  erased: 'the account it was sent to has been erased; which address that was, nobody knows any more',
+  nobody: 'the message was a test, and no contact’s',
+} as const
+
 /** Takes a mail that came to one of our mailboxes: a bounce, a complaint, a wish to be left alone. */
 export async function takeReturnedMail(
   runtime: Runtime,
@@ -63,6 +69,8 @@ export async function takeReturnedMail(
     case 'refused':
       return { outcome: read.outcome, detail: read.reason }
     case 'unsubscribe': {
+      const owner = await ownerOf(runtime, read.message)
+      if (owner !== 'contact') return { outcome: 'ignored', detail: NOBODYS[owner] }
       const fresh = await unsubscribe(runtime, read.message, 'mail')
       return { outcome: 'unsubscribed', detail: fresh ? 'nothing more is sent' : 'it was known already' }
     }

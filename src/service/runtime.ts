@@ -75,6 +75,7 @@ export interface Runtime {
 /**
  * Puts a runtime together over a migrated database.
  * @param options.channels open channels instead of the workspace's own: a replay's, a test's
+ * @param options.nobodysLinks messages lead to nobody, by these: a replay's
  * @param options.offerProvider instead of the workspace's own, where it has one: a replay's
  * @param options.leases how long a hold on a touchpoint lasts; the default suits channels that answer within a minute
  */
@@ -84,6 +85,8 @@ export async function openRuntime(options: {
   clock: Clock
   channels?: ReadonlyMap<string, Channel>
   offerProvider?: OfferProvider
+  /** Links of messages that are nobody's: those of a replay, which has the ids of real people. */
+  nobodysLinks?: Links | undefined
   leases?: Leases | undefined
   /** Hears of redemptions told by events that were refused, by reason: nobody else answers for them. */
   onRefused?: ((reasons: Readonly<Record<string, number>>) => void) | undefined
@@ -125,7 +128,7 @@ export async function openRuntime(options: {
       database,
       clock,
       book,
-      sender: senderOf(workspace, links),
+      sender: senderOf(workspace, links, options.nobodysLinks),
       ...(links ? { renewLinks: () => links.renew() } : {}),
       channels,
       installation,
@@ -181,17 +184,28 @@ export async function openRuntime(options: {
 }
 
 /** Who writes, and the links their messages carry where there is a web side to answer them. */
-function senderOf({ name, timezone, currency, locales }: Workspace, links: Links | undefined): Sender {
+function senderOf(
+  { name, timezone, currency, locales }: Workspace,
+  own: Links | undefined,
+  nobodys: Links | undefined,
+): Sender {
   const sender = { name, timezone, currency, locales }
+  const links = nobodys ?? own
   if (!links) return sender
   return {
     ...sender,
-    linksOf: (message) => ({
-      unsubscribe: unsubscribeUrl(links, message),
-      preferences: preferencesUrl(links, message.contactId),
-    }),
+    linksOf: (owned) => {
+      const message = nobodys ? NOBODYS : owned
+      return {
+        unsubscribe: unsubscribeUrl(links, message),
+        preferences: preferencesUrl(links, message.contactId),
+      }
+    },
   }
 }
+
+/** No contact has such an id. */
+const NOBODYS = { contactId: 0, touchpointId: 0 }
 
 /** What importing and ingesting set off, in the order it has to happen. */
 function hooksOf(given: {

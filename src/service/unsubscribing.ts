@@ -17,6 +17,19 @@ export async function readUnsubscribeLink(runtime: Runtime, token: string): Prom
 }
 
 /**
+ * Whose message it is: a contact's; of one who was erased since, so that nobody knows where it went; or nobody's, as that of
+ * a test.
+ */
+export async function ownerOf(
+  { database }: Pick<Runtime, 'database'>,
+  { contactId }: Referred,
+): Promise<'contact' | 'erased' | 'nobody'> {
+  if (contactId === 0) return 'nobody'
+  const [found] = await rows(database, sql`SELECT FROM contacts WHERE contact_id = ${contactId}`)
+  return found ? 'contact' : 'erased'
+}
+
+/**
  * Stops e-mail to whoever a message went to, by whichever account; and, where it went by a channel that is no e-mail, that
  * channel.
  * @returns false where both were so already

@@ -5,7 +5,12 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
 import { connect, rows } from '../../src/database/connect.ts'
+import { openRuntime } from '../../src/service/runtime.ts'
+import { composeWeb } from '../../src/web/server.ts'
+import { parseWorkspace } from '../support/shop.ts'
+import { startSmtp } from '../support/smtp.ts'
 import { openCliShop, run } from './command.ts'
 
 const CAMPAIGN = `
@@ -68,5 +73,59 @@ test.each([
   } finally {
     shop.close()
     shop.closeAllConnections()
+  }
+})
+
+test('the links of what a replay delivers are nobody’s, and say so: its people are real', async () => {
+  const smtp = await startSmtp()
+  const { database, here } = await openCliShop()
+  const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
+  const workspace = (await readFile(join(here.cwd, 'winback.yaml'), 'utf8'))
+    .replace('control: 5%', 'control: 0%')
+    .replace('port: 1025', `port: ${smtp.port}`)
+    .replace(/^# web: .*$/m, 'web: { host: 127.0.0.1, port: 7420, url: "https://shop.example" }')
+  await write('winback.yaml', workspace)
+  await write(
+    'templates/hi.en.hbs',
+    '---\nsubject: Hi\n---\n<a href="{{links.unsubscribe}}">Leave</a> <a href="{{links.preferences}}">Choose</a>\n',
+  )
+  await write(
+    'campaigns/graded-recall.yaml',
+    CAMPAIGN.replace('channel: log, offer: five_off', 'channel: email, template: hi'),
+  )
+  await write('people.csv', 'external_id,email,locale\nu1,u1@shop.example,en\n')
+  await write('acts.csv', 'external_id,type,occurred_at\nu1,session,2026-01-01T00:00:00Z\n')
+  await run(['import', 'contacts', 'people.csv'], here)
+  await run(['import', 'activity', 'acts.csv'], here)
+  const asked = ['replay', '--from', '2026-01-08', '--to', '2026-01-10', '--step', '1d', '--deliver']
+  expect(await run(asked, here)).toMatchObject({ code: 0, stderr: '' })
+  const [mail] = smtp.messages
+  const text = String(mail?.raw).replaceAll('=\r\n', '').replaceAll('=3D', '=')
+  const [unsubscribe, preferences] = ['u', 'preferences'].map(
+    (path) => new RegExp(`href="https://shop\\.example(/${path}/[^"]+)"`).exec(text)?.[1] ?? '',
+  )
+  const clock = manualClock(new Date('2026-01-11T00:00:00Z'))
+  const runtime = await openRuntime({
+    database,
+    workspace: parseWorkspace(workspace),
+    clock,
+    channels: new Map(),
+  })
+  try {
+    const app = composeWeb({ runtime })
+    for (const path of [unsubscribe ?? '', preferences ?? '']) {
+      for (const method of ['GET', 'POST']) {
+        const body = method === 'GET' ? {} : { body: new URLSearchParams({ way: 'page', do: 'nothing' }) }
+        const answer = await app.request(path, { method, ...body })
+        expect(answer.status).toBe(200)
+        expect(await answer.text()).toContain('This message was a test')
+      }
+    }
+    for (const table of ['suppressions', 'preferences', 'delivery_events']) {
+      expect(await rows(database, sql`SELECT FROM ${sql.identifier(table)}`)).toEqual([])
+    }
+  } finally {
+    await runtime.close()
+    await smtp.stop()
   }
 })

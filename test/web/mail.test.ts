@@ -5,6 +5,7 @@ import { referenceOf } from '../../src/channels/reference.ts'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
 import { readSigningKeys } from '../../src/service/links.ts'
+import { eraseEverywhere } from '../../src/service/privacy.ts'
 import { signAddress } from '../../src/tokens/address.ts'
 import type { SigningKeys } from '../../src/tokens/token.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
@@ -286,6 +287,43 @@ describe('an unsubscription', () => {
       ),
     ).toEqual([{ source: 'opt_out', reason: 'price', recorded_by: 'unsubscribe page' }])
     expect(await events()).toEqual([{ kind: 'unsubscribed', detail: 'page' }])
+  })
+
+  it('of an account that was erased says so: another account may have the address, and nobody knows it', async () => {
+    const { external_id: id, email: address } = { external_id: `p${people}`, email: `p${people}@people.test` }
+    await shop.importContacts([{ external_id: `twin${people}`, email: address }])
+    await eraseEverywhere(shop.runtime, id, async () => {})
+    const listed = async () =>
+      await rows(shop.database, sql`SELECT FROM suppressions WHERE reason = 'erased'`)
+    const before = await listed()
+    for (const [method, body] of [
+      ['GET', undefined],
+      ['GET?done=1', undefined],
+      ['POST', { 'List-Unsubscribe': 'One-Click' }],
+      ['POST', { way: 'page' }],
+      ['POST', { way: 'reason', why: 'price' }],
+    ] as const) {
+      const [verb = '', query = ''] = method.split('?')
+      const answer = await app.request(`${url()}?${query}`, {
+        method: verb,
+        headers: { 'accept-language': 'en' },
+        ...(body ? { body: new URLSearchParams(body) } : {}),
+      })
+      expect(answer.status).toBe(410)
+      const text = await answer.text()
+      expect(text).toContain('This account has been deleted')
+      expect(text).not.toContain('We will not write to you')
+    }
+    expect(await listed()).toEqual(before)
+  })
+
+  it('of what is nobody’s, as a test or the digest, says that it changes nothing', async () => {
+    message = { contactId: 0, touchpointId: 0 }
+    for (const method of ['GET', 'POST']) {
+      const answer = await app.request(`${url()}?lang=zh-CN`, { method })
+      expect(answer.status).toBe(200)
+      expect(await answer.text()).toContain('这是一条测试消息')
+    }
   })
 
   it('leads to the preferences page, where less can be chosen than nothing', async () => {

@@ -2,15 +2,16 @@ import { type Context, Hono } from 'hono'
 import { accepts } from 'hono/accepts'
 import { z } from 'zod'
 import { LINK_PATHS } from '../../channels/email/links.ts'
+import type { Referred } from '../../channels/reference.ts'
 import { isLeavingReason } from '../../config/reasons.ts'
 import { type Language, languageOf } from '../../reports/words.ts'
 import { openLinks, preferencesUrl } from '../../service/links.ts'
 import { followLink, recordOpening, takeReturnedMail } from '../../service/mail.ts'
 import type { Runtime } from '../../service/runtime.ts'
-import { readUnsubscribeLink, recordReason, unsubscribe } from '../../service/unsubscribing.ts'
+import { ownerOf, readUnsubscribeLink, recordReason, unsubscribe } from '../../service/unsubscribing.ts'
 import { refuse } from '../answers.ts'
 import { DOCUMENT_POLICY } from '../pages/document.tsx'
-import { askPage, brokenPage, DONE, donePage, HEARD } from '../pages/unsubscribe.tsx'
+import { askPage, brokenPage, DONE, donePage, erasedPage, HEARD, nobodyPage } from '../pages/unsubscribe.tsx'
 import { readAs } from '../requests.ts'
 
 /** One transparent point: GIF is the smallest there is. */
@@ -19,11 +20,19 @@ const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBR
 /** What links and pictures of a mail lead to, and where returned mail is posted. Tokens are the only credentials. */
 export function mailApi({ runtime }: { runtime: Runtime }): Hono {
   const brand = runtime.workspace.name
-  const page = (c: Context, content: ReturnType<typeof askPage>, status: 200 | 404 = 200) =>
+  const page = (c: Context, content: ReturnType<typeof askPage>, status: 200 | 404 | 410 = 200) =>
     c.html(content, status, {
       'Content-Security-Policy': DOCUMENT_POLICY,
       'Cache-Control': 'no-store',
     })
+  /** Whose message a link is of; else what is said of it: "done" would be a promise that nobody keeps. */
+  const readOwned = async (c: Context, token: string, language: Language): Promise<Referred | Response> => {
+    const message = await readUnsubscribeLink(runtime, token)
+    if (!message) return page(c, brokenPage(language, brand), 404)
+    const owner = await ownerOf(runtime, message)
+    if (owner === 'nobody') return page(c, nobodyPage(language, brand))
+    return owner === 'erased' ? page(c, erasedPage(language, brand), 410) : message
+  }
 
   return new Hono()
     .get(`${LINK_PATHS.click}/:token`, async (c) => {
@@ -40,18 +49,18 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
       return c.body(new Uint8Array(PIXEL), 200, { 'Content-Type': 'image/gif', 'Cache-Control': 'no-store' })
     })
     .get(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
-      const message = await readUnsubscribeLink(runtime, c.req.param('token'))
       const language = languageOfReader(c)
-      if (!message) return page(c, brokenPage(language, brand), 404)
+      const message = await readOwned(c, c.req.param('token'), language)
+      if (message instanceof Response) return message
       const done = c.req.query('done')
       if (done !== undefined) return page(c, donePage(language, brand, done === 'heard'))
       const links = await openLinks(runtime.database, runtime.workspace)
       return page(c, askPage(language, brand, links && preferencesUrl(links, message.contactId)))
     })
     .post(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
-      const message = await readUnsubscribeLink(runtime, c.req.param('token'))
       const language = languageOfReader(c)
-      if (!message) return page(c, brokenPage(language, brand), 404)
+      const message = await readOwned(c, c.req.param('token'), language)
+      if (message instanceof Response) return message
       // RFC 8058: the mail program posts List-Unsubscribe=One-Click; our own button says that it is the page.
       const { way, why } = await c.req.parseBody().catch(() => ({}) as Record<string, unknown>)
       const toPage = (stage: string) => c.redirect(`?lang=${language}&${stage}`, 303)

@@ -23,6 +23,7 @@ import { titleOfChannel } from './channel-title.ts'
 import { DOCUMENT_POLICY } from './document.tsx'
 import { gonePage, oftenOf, preferencesPage } from './preferences-page.tsx'
 import { type Language, pageLanguage } from './preferences-words.ts'
+import { nobodyPage } from './unsubscribe.tsx'
 
 // A contact's own page. The signed link is the permission, to look and to change: no cookie goes along, so another
 // site has nothing to borrow, and without the link it has no address to post to.
@@ -49,7 +50,7 @@ export function preferencesPages({ runtime }: { runtime: Runtime }): Hono {
     })
     .post('/preferences/:token', async (c) => {
       const reader = await readerOf(runtime, c.req.param('token'))
-      if (!reader) return await show(c, runtime, undefined)
+      if (typeof reader !== 'object') return await show(c, runtime, reader)
       const form = new URLSearchParams(await c.req.text())
       await record(runtime, reader, form)
       const language = pageLanguage(c.req.query('lang'), reader.locale)
@@ -58,9 +59,11 @@ export function preferencesPages({ runtime }: { runtime: Runtime }): Hono {
     })
 }
 
-async function readerOf(runtime: Runtime, token: string): Promise<Reader | undefined> {
+/** Undefined where the link leads nowhere, or nowhere any more. */
+async function readerOf(runtime: Runtime, token: string): Promise<Reader | 'nobody' | undefined> {
   const { database, workspace } = runtime
   const contactId = await readLink(runtime, 'preferences', token)
+  if (contactId === '0') return 'nobody'
   if (contactId === undefined || !/^\d{1,15}$/.test(contactId)) return undefined
   const [row] = await rows<Reader>(
     database,
@@ -70,10 +73,16 @@ async function readerOf(runtime: Runtime, token: string): Promise<Reader | undef
   return row
 }
 
-async function show(c: Context, runtime: Runtime, reader: Reader | undefined): Promise<Response> {
+async function show(
+  c: Context,
+  runtime: Runtime,
+  reader: Awaited<ReturnType<typeof readerOf>>,
+): Promise<Response> {
   c.header('Content-Security-Policy', DOCUMENT_POLICY)
   c.header('Cache-Control', 'no-store')
-  const language = pageLanguage(c.req.query('lang'), reader?.locale ?? c.req.header('Accept-Language'))
+  const locale = typeof reader === 'object' ? reader.locale : null
+  const language = pageLanguage(c.req.query('lang'), locale ?? c.req.header('Accept-Language'))
+  if (reader === 'nobody') return c.html(nobodyPage(language, runtime.workspace.name))
   if (!reader) return c.html(gonePage(language, runtime.workspace.name), 404)
   const { database, clock, workspace } = runtime
   const now = clock.now()

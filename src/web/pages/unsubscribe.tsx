@@ -36,6 +36,18 @@ const WORDS = {
     en: 'It was cut off or changed on its way. Open it from the message itself, or answer the message with “unsubscribe”.',
     'zh-CN': '它可能被截断或改动过。请直接从消息里打开，或回复“退订”。',
   },
+  erased: { en: 'This account has been deleted', 'zh-CN': '该账号已删除' },
+  // To which address it went is known no more: another account may have the same.
+  erasedMore: {
+    en: 'Nothing more is sent for it. Should you get another message from us, please use the link in that one: which address this one went to, we no longer know.',
+    'zh-CN':
+      '不会再为该账号发送任何消息。如果仍收到我们的消息，请使用那条消息里的链接：这条消息发往哪个地址，已无从得知。',
+  },
+  nobody: { en: 'This message was a test', 'zh-CN': '这是一条测试消息' },
+  nobodyMore: {
+    en: 'It is no contact’s, and its links change nothing.',
+    'zh-CN': '它不属于任何联系人，其中的链接不会更改任何内容。',
+  },
 } as const satisfies Phrases
 
 type Word = keyof typeof WORDS
@@ -102,14 +114,29 @@ export function donePage(language: Language, brand: string, heard: boolean) {
   )
 }
 
-export function brokenPage(language: Language, brand: string) {
+/** A page that can only say something. */
+function saying(language: Language, brand: string, title: Word, more: Word) {
   return page(
     language,
     brand,
-    'broken',
+    title,
     <section>
-      <h1>{WORDS.broken[language]}</h1>
-      <p>{WORDS.brokenMore[language]}</p>
+      <h1>{WORDS[title][language]}</h1>
+      <p>{WORDS[more][language]}</p>
     </section>,
   )
+}
+
+export function brokenPage(language: Language, brand: string) {
+  return saying(language, brand, 'broken', 'brokenMore')
+}
+
+/** Of a message to somebody who was erased since. */
+export function erasedPage(language: Language, brand: string) {
+  return saying(language, brand, 'erased', 'erasedMore')
+}
+
+/** Of a message that is nobody's: a test, a replay's, a report to colleagues. */
+export function nobodyPage(language: Language, brand: string) {
+  return saying(language, brand, 'nobody', 'nobodyMore')
 }
