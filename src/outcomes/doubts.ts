@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Answer, Channel } from '../channels/channel.ts'
 import { earlier } from '../clock.ts'
+import { bigints } from '../database/arrays.ts'
 import { type Database, rows } from '../database/connect.ts'
 import { type Installation, named } from '../database/installation.ts'
 import { messageOf } from '../errors.ts'
@@ -21,6 +22,8 @@ export interface ClearedUp {
 
 /** Seconds after which a doubt is asked about again, by how often it was; then it is left to a late receipt. */
 const PAUSES = [60, 300, 1800, 7200, 21_600, 86_400]
+/** Seconds after which nobody asks any more: the last pause is over long before. */
+const GIVEN_UP = 2 * 86_400
 /** How many are asked about at a time. */
 const BATCH = 50
 /** Milliseconds of real time after which the rest is left to the next round: who asks has other things to do. */
@@ -28,7 +31,8 @@ const ROUND = 20_000
 
 /** Remembers, for one process, which doubts it has asked about: asking once more after a restart does no harm. */
 export interface Inquiries {
-  readonly asked: Map<number, number>
+  /** By touchpoint: how often, and since when it was in doubt. */
+  readonly asked: Map<number, { readonly times: number; readonly settledAt: Date }>
 }
 
 export function createInquiries(): Inquiries {
@@ -83,28 +87,20 @@ export async function askProviders(
 ): Promise<ClearedUp> {
   const askable = [...channels.values()].filter((channel) => channel.query).map((channel) => channel.name)
   if (askable.length === 0) return { sent: 0, failed: 0 }
-  const doubts = await rows<DoubtRow>(
-    database,
-    sql`
-    SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.channel, r.provider_id AS "providerId",
-      r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone,
-      r.address_key AS "sentTo", c.email_key AS "emailKey"
-    FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
-    JOIN contacts c ON c.contact_id = r.contact_id
-    WHERE r.channel = ANY (${sql.param(askable)}::text[]) AND r.settled_at > ${earlier(now, 2 * 86_400)}
-    ORDER BY r.settled_at, r.touchpoint_id LIMIT 1000`,
-  )
-  const due = doubts
-    .filter((doubt) => isDue(doubt, now, inquiries) && isKnownBy(reporting(doubt.channel), doubt))
-    .slice(0, BATCH)
+  const since = earlier(now, GIVEN_UP)
+  for (const [id, { settledAt }] of inquiries.asked) if (settledAt <= since) inquiries.asked.delete(id)
+  const doubts = await findDue(database, askable, { now, since }, inquiries)
+  const due = doubts.filter((doubt) => isKnownBy(reporting(doubt.channel), doubt)).slice(0, BATCH)
   const result = { sent: 0, failed: 0 }
   const until = performance.now() + round
   for (const [place, doubt] of due.entries()) {
     if (place > 0 && performance.now() >= until) break
-    inquiries.asked.set(doubt.touchpointId, (inquiries.asked.get(doubt.touchpointId) ?? 0) + 1)
+    const { touchpointId, settledAt } = doubt
+    const times = (inquiries.asked.get(touchpointId)?.times ?? 0) + 1
+    inquiries.asked.set(touchpointId, { times, settledAt })
     const answer = await ask(channels.get(doubt.channel), doubt, installation)
     if (answer.outcome === 'unknown') continue
-    inquiries.asked.delete(doubt.touchpointId)
+    inquiries.asked.delete(touchpointId)
     if (answer.outcome === 'absent') {
       const failed = settlementOf(doubt, 'failed', 'refused', 'the provider never got it')
       result.failed += await resolve(database, now, [failed])
@@ -117,9 +113,28 @@ export async function askProviders(
   return result
 }
 
-function isDue({ touchpointId, settledAt }: DoubtRow, now: Date, { asked }: Inquiries): boolean {
-  const pause = PAUSES[asked.get(touchpointId) ?? 0]
-  return pause !== undefined && settledAt.getTime() + pause * 1000 <= now.getTime()
+/** The doubts that it is time to ask about, the oldest first; those of which nobody can tell for now keep no others waiting. */
+async function findDue(
+  database: Database,
+  channels: readonly string[],
+  { now, since }: { readonly now: Date; readonly since: Date },
+  { asked }: Inquiries,
+): Promise<DoubtRow[]> {
+  return await rows<DoubtRow>(
+    database,
+    sql`
+    SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.channel, r.provider_id AS "providerId",
+      r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone,
+      r.address_key AS "sentTo", c.email_key AS "emailKey"
+    FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
+    JOIN contacts c ON c.contact_id = r.contact_id
+    LEFT JOIN unnest(${bigints([...asked.keys()])}, ${sql.param([...asked.values()].map(({ times }) => times))}::int[])
+      AS k(touchpoint_id, times) ON k.touchpoint_id = r.touchpoint_id
+    WHERE r.channel = ANY (${sql.param(channels)}::text[]) AND r.settled_at > ${since}
+      -- NULL, and so not due, once it was asked about as often as there are pauses.
+      AND r.settled_at + make_interval(secs => (${sql.param(PAUSES)}::int[])[coalesce(k.times, 0) + 1]) <= ${now}
+    ORDER BY r.settled_at, r.touchpoint_id LIMIT 1000`,
+  )
 }
 
 /**

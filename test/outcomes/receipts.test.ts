@@ -478,6 +478,46 @@ describe('receipts', () => {
     expect(new Set(asked).size).toBe(2)
   })
 
+  it('are asked for of a new doubt, however many older ones nobody can tell of', async () => {
+    await send('uncertain')
+    const settled = scene.clock.now()
+    const waiting = 1100
+    await ensurePartitions(scene.database, 'touchpoint_records', [
+      new Date(settled.getTime() - 2 * DAY * 1000),
+    ])
+    await execute(
+      scene.database,
+      sql`INSERT INTO touchpoint_records (contact_id, touchpoint_id, episode_id, step_id, state, channel, attempt,
+            planned_for, settled_at)
+          SELECT contact_id, touchpoint_id + n, episode_id, step_id, state, channel, attempt, planned_for,
+            settled_at - interval '1 day 2 hours'
+          FROM touchpoint_records CROSS JOIN generate_series(1, ${waiting}) n`,
+    )
+    const asked: number[] = []
+    const query: Channel['query'] = async (doubt) => {
+      asked.push(doubt.touchpointId)
+      return { outcome: 'unknown' }
+    }
+    const channels = new Map<string, Channel>([['email', { ...scene.channel, query } as Channel]])
+    const inquiries = createInquiries()
+    const ask = (now: Date) =>
+      askProviders(scene.database, now, {
+        channels,
+        reporting: () => EMAIL,
+        inquiries,
+        installation: scene.worker.installation,
+      })
+    // As often as there are pauses, fifty at a time.
+    for (let round = 0; round < (waiting * 6) / 50; round += 1) await ask(settled)
+    expect(asked).not.toContain(touchpointId)
+    expect(inquiries.asked.size).toBe(waiting)
+    await ask(new Date(settled.getTime() + 61_000))
+    expect(asked.at(-1)).toBe(touchpointId)
+    // What is asked about no more is forgotten.
+    await ask(new Date(settled.getTime() + 3 * DAY * 1000))
+    expect(inquiries.asked.size).toBe(0)
+  })
+
   it('that say the provider never got it take back what was booked, and nothing is sent again', async () => {
     await send('uncertain')
     const channel = { ...scene.channel, query: async () => ({ outcome: 'absent' as const }) }
