@@ -137,6 +137,18 @@ describe('the annual report', () => {
     )
   })
 
+  it('looks for a hundred buyers once an hour, and not before every batch', async () => {
+    const looked = async (now: Date) => {
+      await refreshStandings(database, now)
+      return await rows(database, sql`SELECT percent, computed_at AS at FROM spend_standings`)
+    }
+    const hourAgo = new Date(NOW.getTime() - 3_600_000)
+    expect(await looked(hourAgo)).toEqual([{ percent: 0, at: hourAgo }])
+    expect(await looked(new Date(NOW.getTime() - 1000))).toEqual([{ percent: 0, at: hourAgo }])
+    expect(await looked(NOW)).toEqual([{ percent: 0, at: NOW }])
+    await execute(database, sql`DELETE FROM spend_standings`)
+  })
+
   it('ranks a buyer among all buyers, once there are a hundred, anew each day', async () => {
     await execute(
       database,
