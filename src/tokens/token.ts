@@ -17,6 +17,7 @@ export type Purpose =
   | 'inapp'
   | 'callback'
   | 'letter'
+  | 'browser'
 
 /** A secret with its name. Hold it as {@link signingKey} makes it: turning bytes into a key costs as much as a MAC. */
 export interface SigningKey {

@@ -60,7 +60,15 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.use(requestId())
   // To ourselves a browser says where a form comes from; told to say it to nobody, it has no other way where it is asked
   // without https, and none of our own forms would be taken there.
-  app.use(secureHeaders({ referrerPolicy: 'same-origin' }))
+  // https is asked for of this name alone, and only where `web.url` says that it is served: a browser that was once told so of
+  // all names below it reaches no other that has none, for half a year.
+  const https = runtime.workspace.web.url?.startsWith('https:') === true
+  app.use(
+    secureHeaders({
+      referrerPolicy: 'same-origin',
+      strictTransportSecurity: https && 'max-age=15552000',
+    }),
+  )
   app.use(async (c, next) => {
     await next()
     if (isDraining()) c.res.headers.set('Connection', 'close')

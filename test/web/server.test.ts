@@ -46,6 +46,19 @@ test('is not ready while its database takes connections and says nothing, whoeve
   silent.close()
 })
 
+test('asks browsers for https where it is served, of its own name, and of none below it', async () => {
+  const told = async (url: string | undefined) => {
+    const { web, ...rest } = shop.workspace
+    const workspace = { ...rest, web: { ...web, url } }
+    const app = composeWeb({ runtime: { ...shop.runtime, workspace } })
+    return (await app.request('/healthz')).headers.get('strict-transport-security')
+  }
+  expect(await told('https://shop.example')).toBe('max-age=15552000')
+  // Who serves http may have nothing else on the machine.
+  expect(await told('http://winback.internal:7420')).toBeNull()
+  expect(await told(undefined)).toBeNull()
+})
+
 test('is alive, and ready while its database answers and it has not been asked to end', async () => {
   const app = composeWeb({ runtime: shop.runtime })
   expect((await app.request('/healthz')).status).toBe(200)

@@ -121,6 +121,61 @@ test('makes a name wait after five failures, even for the right password', async
   expect([0, 4, 5, 6, 60].map((failures) => waitAfter(failures, 5))).toEqual([0, 0, 2000, 4000, 900_000])
 })
 
+/** What says that somebody signed in here before. */
+const knownOf = (answer: Response) =>
+  /winback_known=[^;]+/.exec(answer.headers.getSetCookie().join('\n'))?.[0] ?? ''
+
+test('where somebody signed in before, nobody’s guesses keep them out, and theirs are counted apart', async () => {
+  await welcome('eve', 'viewer')
+  await welcome('ada', 'viewer')
+  const sign = (name: string, password: string, Cookie = '') =>
+    post('/sign-in', { name, password }, { Cookie })
+  const hers = knownOf(await sign('ada', PASSWORD))
+  const another = knownOf(await sign('eve', PASSWORD))
+  // A stranger, behind the address that all have.
+  await execute(database, sql`DELETE FROM sign_in_failures WHERE true`)
+  await execute(
+    database,
+    sql`INSERT INTO sign_in_failures (key, failures, failed_at)
+      VALUES ('from:unknown', 400, ${clock.now()}), ('name:ada', 400, ${clock.now()})`,
+  )
+  for (const cookie of ['', another, 'winback_known=forged', `${hers}x`]) {
+    expect((await sign('ada', PASSWORD, cookie)).status).toBe(429)
+  }
+  expect((await sign('ada', PASSWORD, hers)).status).toBe(303)
+  // It lets nobody in, and has no more guesses than a name has.
+  const tried: number[] = []
+  for (let guess = 0; guess < 6; guess += 1)
+    tried.push((await sign('ada', `guess number ${guess}`, hers)).status)
+  expect(tried).toEqual([401, 401, 401, 401, 401, 429])
+  clock.advance(2)
+  expect((await sign('ada', PASSWORD, hers)).status).toBe(303)
+  const counted = await rows(database, sql`SELECT key, failures FROM sign_in_failures ORDER BY key`)
+  expect(counted).toEqual([
+    { key: 'from:unknown', failures: 400 },
+    { key: 'name:ada', failures: 400 },
+  ])
+  expect((await app.request('/audit', { headers: { Cookie: hers } })).status).toBe(303)
+})
+
+test('a browser is known by the link that set its password, and for half a year', async () => {
+  const user = await addUser(database, { name: 'ada', role: 'admin', now: clock.now(), by: 'test' })
+  const link = await issueLink(database, user.userId, clock.now())
+  const Cookie = knownOf(await post(link, { password: PASSWORD, again: PASSWORD }))
+  const lock = () =>
+    execute(
+      database,
+      sql`INSERT INTO sign_in_failures (key, failures, failed_at) VALUES ('name:ada', 400, ${clock.now()})
+        ON CONFLICT (key) DO UPDATE SET failed_at = excluded.failed_at`,
+    )
+  const sign = async () => (await post('/sign-in', { name: 'ada', password: PASSWORD }, { Cookie })).status
+  await lock()
+  expect(await sign()).toBe(303)
+  clock.advance(181 * 86_400)
+  await lock()
+  expect(await sign()).toBe(429)
+})
+
 test('of many guesses at once as many are tried as one after the other', async () => {
   await welcome('ada', 'viewer')
   const guesses = Array.from({ length: 12 }, (_, no) =>

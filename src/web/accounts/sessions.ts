@@ -21,8 +21,15 @@ const LONGEST_MS = 7 * 86_400_000
 /** How exactly it is known when a session was last used. */
 const SEEN_MS = 60_000
 
-/** Failures a name may have before it has to wait; of an address, behind which an office may sit. */
+/** Failures a name, or a browser, may have before it has to wait; of an address, behind which an office may sit. */
 const FREE = { name: 5, from: 30 } as const
+
+/** A browser in which somebody signed in before. */
+export interface KnownBrowser {
+  readonly userId: number
+  /** Its own, which nobody guesses. */
+  readonly browser: string
+}
 const QUIET_MS = 3_600_000
 const LONGEST_WAIT_MS = 15 * 60_000
 
@@ -33,36 +40,44 @@ export type SignIn =
 
 /**
  * Signs in by name and password. After five failures of a name, or thirty from an address, each further one doubles the
- * wait, up to a quarter of an hour; a refusal never says whether the name exists.
+ * wait, up to a quarter of an hour; a refusal never says whether the name exists. A browser in which they signed in before has
+ * its own five: what others guess keeps nobody out there, nor does what is mistyped there count elsewhere.
  */
 export async function signIn(
   database: Database,
-  given: { name: string; password: string; address: string; now: Date },
+  given: { name: string; password: string; address: string; now: Date; known?: KnownBrowser | undefined },
 ): Promise<SignIn> {
   const { now, address } = given
   const name = given.name.trim().toLowerCase().slice(0, 100)
+  const [user] = await rows<{ userId: number; password: string | null }>(
+    database,
+    sql`SELECT user_id AS "userId", password FROM users WHERE name = ${name} AND disabled_at IS NULL`,
+  )
+  const { known } = given
+  const theirs = known !== undefined && known.userId === user?.userId
+  const keys = theirs ? [`browser:${known.browser}`] : [`name:${name}`, `from:${address}`]
   const seconds = await transaction(database, async (tx) => {
     // One at a time: of a hundred guesses at once, each would find that none has failed yet.
     await execute(
       tx,
       sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.sign_in_failures'))`,
     )
-    const wait = await secondsToWait(tx, name, address, now)
+    const wait = await secondsToWait(tx, keys, now)
     // Counted before the answer is known, and taken back where it was right.
-    if (wait === 0) await recordFailure(tx, name, address, now)
+    if (wait === 0) await recordFailure(tx, keys, now)
     return wait
   })
   if (seconds > 0) return { outcome: 'wait', seconds }
-  const [user] = await rows<{ userId: number; password: string | null }>(
-    database,
-    sql`SELECT user_id AS "userId", password FROM users WHERE name = ${name} AND disabled_at IS NULL`,
-  )
   const right = await isPassword(given.password.slice(0, 1000), user?.password)
   if (!user || !right) return { outcome: 'refused' }
-  await execute(database, sql`DELETE FROM sign_in_failures WHERE key = ${`name:${name}`}`)
   await execute(
     database,
-    sql`UPDATE sign_in_failures SET failures = greatest(0, failures - 1) WHERE key = ${`from:${address}`}`,
+    sql`DELETE FROM sign_in_failures WHERE key = ANY (${sql.param(keys)}::text[]) AND key NOT LIKE 'from:%'`,
+  )
+  await execute(
+    database,
+    sql`UPDATE sign_in_failures SET failures = greatest(0, failures - 1)
+      WHERE key = ANY (${sql.param(keys)}::text[]) AND key LIKE 'from:%'`,
   )
   return {
     outcome: 'signed_in',
@@ -119,14 +134,14 @@ export async function closeSession(session: Session, cookie: string): Promise<vo
   await execute(session, sql`DELETE FROM web_sessions WHERE session_hash = ${hash('sha256', cookie)}`)
 }
 
-async function secondsToWait(session: Session, name: string, address: string, now: Date): Promise<number> {
+async function secondsToWait(session: Session, keys: readonly string[], now: Date): Promise<number> {
   const found = await rows<{ key: string; failures: number; failedAt: Date }>(
     session,
     sql`SELECT key, failures, failed_at AS "failedAt" FROM sign_in_failures
-        WHERE key IN (${`name:${name}`}, ${`from:${address}`})`,
+        WHERE key = ANY (${sql.param(keys)}::text[])`,
   )
   const waits = found.map(({ key, failures, failedAt }) => {
-    const until = failedAt.getTime() + waitAfter(failures, key.startsWith('name:') ? FREE.name : FREE.from)
+    const until = failedAt.getTime() + waitAfter(failures, key.startsWith('from:') ? FREE.from : FREE.name)
     return Math.ceil((until - now.getTime()) / 1000)
   })
   return Math.max(0, ...waits)
@@ -137,13 +152,13 @@ export function waitAfter(failures: number, free: number): number {
   return failures < free ? 0 : Math.min(LONGEST_WAIT_MS, 1000 * 2 ** Math.min(20, failures - free + 1))
 }
 
-async function recordFailure(session: Session, name: string, address: string, now: Date): Promise<void> {
+async function recordFailure(session: Session, keys: readonly string[], now: Date): Promise<void> {
   const quiet = new Date(now.getTime() - QUIET_MS)
   await execute(session, sql`DELETE FROM sign_in_failures WHERE failed_at < ${quiet}`)
   await execute(
     session,
     sql`INSERT INTO sign_in_failures AS f (key, failures, failed_at)
-        VALUES (${`from:${address}`}, 1, ${now}), (${`name:${name}`}, 1, ${now})
+        SELECT key, 1, ${now} FROM unnest(${sql.param(keys)}::text[]) AS k(key) ORDER BY key
         ON CONFLICT (key) DO UPDATE SET failures = f.failures + 1, failed_at = excluded.failed_at`,
   )
 }

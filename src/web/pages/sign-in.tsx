@@ -7,6 +7,7 @@ import { openSession, readSession, signIn } from '../accounts/sessions.ts'
 import { linkOwner, usePasswordLink } from '../accounts/users.ts'
 import { recordAudit } from '../audit.ts'
 import { addressOf } from '../visitor.ts'
+import { knownBrowser, rememberBrowser } from './known-browser.ts'
 import { bare } from './layout.tsx'
 import { Coded } from './parts.tsx'
 import { entered, Refusal, type RefusedForm } from './refused-form.tsx'
@@ -74,11 +75,13 @@ export function signInPages(dependencies: PagesDependencies): Hono {
       const form = await readForm(c)
       const name = form.get('name') ?? ''
       const address = addressOf(c)
-      const given = { name, password: form.get('password') ?? '', address, now: guest.now }
+      const known = await knownBrowser(c, runtime)
+      const given = { name, password: form.get('password') ?? '', address, now: guest.now, known }
       const signed = await signIn(database, given)
       const unsent = form.get(UNSENT)
       if (signed.outcome === 'signed_in') {
         setSession(c, runtime, signed.cookie)
+        await rememberBrowser(c, runtime, signed.userId)
         const user = unsent === null ? undefined : await readSession(database, signed.cookie, guest.now)
         if (unsent === null || !user) return c.redirect(ownPath(form.get('next')), 303)
         const fields = new URLSearchParams(unsent)
@@ -167,6 +170,7 @@ export function signInPages(dependencies: PagesDependencies): Hono {
         address,
       })
       setSession(c, runtime, await openSession(database, user.userId, address, guest.now))
+      await rememberBrowser(c, runtime, user.userId)
       return c.redirect('/', 303)
     })
 }

@@ -251,13 +251,13 @@ async function showError(visit: Visit, error: WinbackError): Promise<Response> {
   return visit.c.html(refusalPage(visit, title, words), status)
 }
 
-const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const
+export const COOKIE = { path: '/', httpOnly: true, sameSite: 'Lax' } as const
 
 /**
  * Whether a cookie is to go over https alone. The browser says by what it is here: over http it keeps no such cookie, and
  * whoever signed in would be asked again.
  */
-function isSecure(c: Context, runtime: Runtime): boolean {
+export function isSecure(c: Context, runtime: Runtime): boolean {
   const [, scheme] = /^(https?):/.exec(c.req.header('Origin') ?? '') ?? []
   if (scheme !== undefined) return scheme === 'https'
   const { url } = runtime.workspace.web
