@@ -27,21 +27,50 @@ function isKnownToIntl(name: string): boolean {
   }
 }
 
-/** Places people look for and IANA does not name: their clocks are those of another. */
-const CITIES: ReadonlyMap<string, string> = new Map([
-  ['beijing', 'Asia/Shanghai'],
-  ['peking', 'Asia/Shanghai'],
-  ['guangzhou', 'Asia/Shanghai'],
-  ['shenzhen', 'Asia/Shanghai'],
-  ['hangzhou', 'Asia/Shanghai'],
-  ['chengdu', 'Asia/Shanghai'],
-  ['china', 'Asia/Shanghai'],
-])
+/** Places people look for and IANA does not name, by the zone whose clocks they have. */
+const PLACES: Readonly<Record<string, string>> = {
+  'Asia/Shanghai':
+    'Beijing Peking Guangzhou Shenzhen Hangzhou Chengdu Wuhan Nanjing Tianjin Suzhou Xian Xiamen Qingdao China',
+  'Asia/Tokyo': 'Osaka Kyoto Yokohama Nagoya',
+  'Asia/Seoul': 'Busan Korea',
+  'Asia/Kolkata': 'Mumbai Bombay Delhi New_Delhi Bangalore Bengaluru Chennai Hyderabad India',
+  'Asia/Karachi': 'Islamabad Lahore Pakistan',
+  'Asia/Dubai': 'Abu_Dhabi Sharjah',
+  'Asia/Ho_Chi_Minh': 'Hanoi Vietnam',
+  'Europe/Berlin': 'Munich Hamburg Frankfurt Cologne Stuttgart Germany',
+  'Europe/Paris': 'Lyon Marseille France',
+  'Europe/London': 'Manchester Edinburgh England',
+  'Europe/Rome': 'Milan Naples Italy',
+  'Europe/Madrid': 'Barcelona Spain',
+  'Europe/Zurich': 'Geneva Basel Bern',
+  'Europe/Moscow': 'St_Petersburg Saint_Petersburg',
+  'America/New_York': 'Boston Washington Philadelphia Miami Atlanta',
+  'America/Chicago': 'Houston Dallas Austin Minneapolis',
+  'America/Los_Angeles': 'San_Francisco Seattle San_Diego Las_Vegas California',
+  'America/Sao_Paulo': 'Rio_de_Janeiro Brasilia',
+}
+const CITIES = Object.entries(PLACES).flatMap(([zone, places]) =>
+  places.split(' ').map((city) => ({ city, zone })),
+)
 
-/** The zone that another name was probably meant to be: by its place, wherever it was looked for; else by its letters. */
+/**
+ * The zone that another name was probably meant to be: by its place, wherever it was looked for; else by its letters, of
+ * places that are no zones as well.
+ */
 export function zoneMeant(name: string): string | undefined {
   const placeOf = (zone: string) => zone.split('/').at(-1)?.replaceAll(' ', '_').toLowerCase() ?? ''
   const zones = Intl.supportedValuesOf('timeZone')
   const place = placeOf(name)
-  return CITIES.get(place) ?? zones.find((zone) => placeOf(zone) === place) ?? nearest(name, zones)
+  const city = CITIES.find((each) => each.city.toLowerCase() === place)
+  const known = city?.zone ?? zones.find((zone) => placeOf(zone) === place)
+  if (known !== undefined) return known
+  // Alone, and beside the region of the zone whose clocks it has: `Asia/Beijing`.
+  const written = new Map(
+    CITIES.flatMap(({ city, zone }) => [
+      [city, zone],
+      [`${zone.split('/')[0]}/${city}`, zone],
+    ]),
+  )
+  const meant = nearest(name, [...zones, ...written.keys()])
+  return meant === undefined ? undefined : (written.get(meant) ?? meant)
 }

@@ -248,7 +248,7 @@ async function tallyOf(
       JOIN steps s ON s.step_id = r.step_id
       WHERE d.kind IN ('complaint', 'hard_bounce') AND d.received_at > ${since}
         AND (${channel}::text IS NULL OR r.channel = ${channel})
-        AND (${campaign}::text IS NULL OR s.campaign = ${campaign})
+        AND (${campaign}::text IS NULL OR s.campaign = ${campaign} AND ${isCounted(sql`r`)})
     ) e GROUP BY kind`,
   )
   const left = campaign === null ? 0 : await optOuts(session, campaign, since)
@@ -256,6 +256,12 @@ async function tallyOf(
     sent: sent?.sent ?? 0,
     harm: { ...Object.fromEntries(harm.map(({ kind, count }) => [kind, count])), unsubscribe: left },
   }
+}
+
+/** True of a message that is no seed's: a colleague who tries the link says nothing of the campaign. */
+function isCounted(record: SQL): SQL {
+  return sql`NOT EXISTS (SELECT FROM episodes e
+    WHERE e.contact_id = ${record}.contact_id AND e.episode_id = ${record}.episode_id AND e.arm = 'seed')`
 }
 
 /** Contacts who refused a channel, or were put on the do-not-contact list as unsubscribed, after a message of the campaign. */
@@ -273,6 +279,7 @@ async function optOuts(session: Database | Transaction, campaign: string, since:
     ) gone
     WHERE EXISTS (SELECT FROM touchpoint_records r JOIN steps s USING (step_id)
       WHERE r.contact_id = gone.contact_id AND s.campaign = ${campaign} AND r.state IN ('sent', 'uncertain')
+        AND ${isCounted(sql`r`)}
         AND r.settled_at <= gone.at AND r.settled_at > gone.at - interval '604800 seconds')`,
   )
   return left?.count ?? 0

@@ -742,6 +742,12 @@ test.each([
   ['window: 30d', 'window: 30d\ntimezone: constructor', undefined],
   ['window: 30d', 'window: 30d\ntimezone: Asia/Beijing', 'Asia/Shanghai'],
   ['window: 30d', 'window: 30d\ntimezone: Europe/Tokyo', 'Asia/Tokyo'],
+  ['window: 30d', 'window: 30d\ntimezone: Asia/Bejing', 'Asia/Shanghai'],
+  ['window: 30d', 'window: 30d\ntimezone: Bejing', 'Asia/Shanghai'],
+  ['window: 30d', 'window: 30d\ntimezone: Asia/Mumbay', 'Asia/Kolkata'],
+  ['window: 30d', 'window: 30d\ntimezone: America/San_Fransisco', 'America/Los_Angeles'],
+  ['window: 30d', 'window: 30d\ntimezone: Asia/Shanghia', 'Asia/Shanghai'],
+  ['window: 30d', 'window: 30d\ntimezone: Asia/Beirt', 'Asia/Beirut'],
 ])('what was meant: %s → %s', (from, to, suggestion) => {
   const [problem, ...more] = problemsIn(changed([from, to]))
   expect(more).toEqual([])
@@ -843,6 +849,13 @@ test('a share held out that leaves nobody to write to is a warning', () => {
   expect(warned('    inactive: 7d..15d\n', '    inactive: 7d..15d\n    holdout: 100%\n')).toEqual([
     'warning tiers[1].holdout: everybody who enters letter is held out, so nobody will ever get its messages; use less, such as 20%',
   ])
+})
+
+test('a rollout to nobody is a warning: what is planned and applied takes nobody in', () => {
+  expect(problemsIn(changed(['window: 30d', 'window: 30d\nrollout: 0%']))).toMatchObject([
+    { severity: 'warning', path: 'rollout', message: expect.stringMatching(/^at 0% nobody is taken in/) },
+  ])
+  expect(problemsIn(changed(['window: 30d', 'window: 30d\nrollout: 1%']))).toEqual([])
 })
 
 test('a night or a weekend longer than a message may wait is a warning, with its hours', () => {

@@ -471,4 +471,32 @@ describe('a breaker', () => {
     wait(pipeline, 60)
     expect(await look()).toEqual([])
   })
+
+  it.each([
+    ['people', [], 'stopped'],
+    ['seeds, who try the links', ['u1', 'u2', 'u3', 'u4', 'u5'], undefined],
+  ])('of a campaign’s own stop rules counts what %s do', async (_, seeds, event) => {
+    const pipeline = await open(40, {
+      seeds,
+      stop: { unsubscribe: '1%', hard_bounce: '1%', complaint: '1%' },
+    })
+    await work(pipeline, none)
+    wait(pipeline, 60)
+    const five = sql`SELECT contact_id, email_key FROM contacts ORDER BY contact_id LIMIT 5`
+    const now = pipeline.clock.now()
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+          SELECT contact_id, ${now}, '{email}', '{}', 'page' FROM (${five}) f`,
+    )
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT 'email', email_key, 'unsubscribe', 'page', ${now} FROM (${five}) f`,
+    )
+    await report(pipeline, 'hard_bounce', 5)
+    wait(pipeline, 60)
+    const tripped = await watchCampaigns(pipeline.database, pipeline.clock.now(), pipeline.worker.book)
+    expect(tripped[0]?.event).toBe(event)
+  })
 })

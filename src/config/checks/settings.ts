@@ -101,6 +101,10 @@ function silencedByOf(campaign: Checked['campaign']): 'activity' | 'goal' {
 }
 
 function* checkShares({ campaign, document, workspace, doubtful }: Checked): Generator<Problem> {
+  if (campaign.rollout === 0) {
+    const message = 'at 0% nobody is taken in: use a share to begin with, such as 10%, and raise it'
+    yield finding(document, ['rollout'], message, { severity: 'warning' })
+  }
   for (const [no, tier] of (campaign.tiers ?? []).entries()) {
     if (tier?.holdout !== 1) continue
     const message = `everybody who enters ${tier.name ?? 'this tier'} is held out, so nobody will ever get its messages; use less, such as 20%`
