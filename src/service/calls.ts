@@ -6,6 +6,7 @@ import { recordOptOut } from '../contacts/preferences.ts'
 import { execute, type Transaction, transaction } from '../database/connect.ts'
 import { isOurs } from '../database/installation.ts'
 import { keepContacts } from '../database/person-locks.ts'
+import { storable } from '../database/storable.ts'
 import {
   type Attempt,
   type AttemptAnswer,
@@ -139,7 +140,8 @@ async function conclude(
   if (answer.outcome !== 'recorded') return answer
   if (answer.ends) {
     // Unhappy is enough: nobody has to find the word STOP first. An agent can take it back with `winback consent`.
-    const refused = { channel: '*', source: `call: ${answer.ends}`, reason: attempt.reason }
+    const reason = attempt.reason === undefined ? undefined : storable(attempt.reason)
+    const refused = { channel: '*', source: `call: ${answer.ends}`, reason }
     await recordOptOut(tx, key.contactId, refused, { now, hooks })
   }
   if (listed) await recordSuppressions(tx, now, reporting('callback').channelsOf)

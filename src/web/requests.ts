@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { z } from 'zod'
 import { problemsOf } from '../config/issues.ts'
+import { jsonText } from '../contacts/text.ts'
 import { RefusedError } from './answers.ts'
 
 // What a request says, read by a schema. What does not fit is refused in the words a file of ours is refused in.
@@ -16,10 +17,12 @@ export async function readBody<Schema extends z.ZodType>(
   return readAs(schema, await readJson(c), 'the body')
 }
 
-/** @throws RefusedError 400 */
+/** @throws RefusedError 400 where it is no JSON, or holds what no text that is kept can hold */
 export async function readJson(c: Context): Promise<unknown> {
   const given = await c.req.json<unknown>().catch(() => undefined)
   if (given === undefined) throw new RefusedError(400, 'malformed', 'the body: expected JSON')
+  const storable = jsonText('the body', given)
+  if (typeof storable === 'string') throw new RefusedError(400, 'malformed', storable)
   return given
 }
 

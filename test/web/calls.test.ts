@@ -125,6 +125,7 @@ describe('the queue of calls', () => {
       { agent: '' },
       { agent: 'mei', outcome: 'sold' },
       { agent: 'mei', outcome: 'reached', reason: 'weather' },
+      { agent: 'mei\u0000', outcome: 'reached' },
     ]) {
       expect((await api(`/v1/calls/${call?.id}/outcome`, body)).status).toBe(400)
     }
@@ -219,6 +220,18 @@ describe('a voice robot', () => {
     expect((await queue()).filter(({ kind }) => kind === 'care')).toHaveLength(1)
     const unknown = { ...unhappy, reference: referenceOf({ contactId: 1, touchpointId: 999 }) }
     expect((await report([unknown])).status).toBe(404)
+  })
+
+  it('is believed whatever letters stand in what it heard', async () => {
+    await openCalling(3, true)
+    const [task] = tasks()
+    const heard = { outcome: 'declined', sentiment: 'negative', reason: 'rude\u0000 voice', notes: '\u0000' }
+    const told = { reference: task?.reference, id: 'r-\u0000', at: clock.now().toISOString(), ...heard }
+    expect(await report([told])).toEqual({ status: 200, body: { added: 1, ignored: 0, replies: 0 } })
+    expect(await report([told])).toEqual({ status: 200, body: { added: 0, ignored: 1, replies: 0 } })
+    expect(await rows(shop.database, sql`SELECT source, reason FROM preferences`)).toEqual([
+      { source: 'call: negative', reason: 'rude voice' },
+    ])
   })
 
   it('that took a call without a word is believed when it reports the call later', async () => {

@@ -8,12 +8,8 @@ import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 import { readAs, readJson, refuseQuery } from '../requests.ts'
 
-/** Text that PostgreSQL can store and an index can hold. */
-const text = z
-  .string()
-  .min(1)
-  .max(200)
-  .refine((value) => !value.includes('\u0000'), 'expected text without NUL')
+/** Text that an index can hold. */
+const text = z.string().min(1).max(200)
 
 const claim = z.strictObject({
   key: text.optional(),
