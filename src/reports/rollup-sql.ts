@@ -240,17 +240,17 @@ function countPeople({ campaign, day }: CohortDay): SQL {
             AND f.chosen_at > c.assigned_at AND f.chosen_at <= c.window_ends_at)
           OR EXISTS (SELECT FROM consents n WHERE n.contact_id = c.contact_id AND n.decision = 'withdrawn'
             AND n.decided_at > c.assigned_at AND n.decided_at <= c.window_ends_at)
-          OR ${suppressedBy('unsubscribe')} AS opted_out,
-        ${suppressedBy('complaint')} AS complained
+          OR s.unsubscribed AS opted_out, s.complained
+      FROM (
+        SELECT coalesce(bool_or(s.reason = 'unsubscribe'), false) AS unsubscribed,
+          coalesce(bool_or(s.reason = 'complaint'), false) AS complained
+        FROM contacts t
+        JOIN suppressions s ON (s.kind, s.key) IN (('email', t.email_key), ('phone', t.phone_key))
+        WHERE t.contact_id = c.contact_id AND s.reason IN ('unsubscribe', 'complaint')
+          AND s.suppressed_at > c.assigned_at AND s.suppressed_at <= c.window_ends_at
+      ) s
     ) o
     GROUP BY c.version, c.tier, c.segment, c.arm`
-}
-
-function suppressedBy(reason: string): SQL {
-  return sql`EXISTS (SELECT FROM contacts t
-            JOIN suppressions s ON (s.kind, s.key) IN (('email', t.email_key), ('phone', t.phone_key))
-            WHERE t.contact_id = c.contact_id AND s.reason = ${literal(reason)}
-              AND s.suppressed_at > c.assigned_at AND s.suppressed_at <= c.window_ends_at)`
 }
 
 function countRecalls({ campaign, day }: CohortDay): SQL {
