@@ -536,4 +536,34 @@ describe('what is rolled up', () => {
     expect(funnel).toEqual(causes.map((reason) => ({ answer: 'waiting', reason, people: 1 })))
     await execute(database, sql`DELETE FROM touchpoints`)
   })
+
+  it('counts who left by an address of theirs, in which way, and only within the window', async () => {
+    const made = await history.assign({ arm: 'treated', count: 6, at: day(0) })
+    const ids = made.map(({ contactId }) => contactId)
+    const [byMail, byPhone, complained, both, early, late] = ids
+    await execute(
+      database,
+      sql`UPDATE contacts SET email_key = ('e' || contact_id)::bytea, phone_key = ('p' || contact_id)::bytea
+          WHERE contact_id = ANY (${sql.param(ids)}::bigint[])`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT kind, (left(kind, 1) || contact_id)::bytea, reason, 'test', at FROM (VALUES
+            (${byMail}::bigint, 'email', 'unsubscribe', ${day(1)}::timestamptz),
+            (${byPhone}, 'phone', 'unsubscribe', ${day(30)}),
+            (${complained}, 'phone', 'complaint', ${day(2)}),
+            (${both}, 'email', 'complaint', ${day(2)}), (${both}, 'phone', 'unsubscribe', ${day(3)}),
+            (${early}, 'email', 'unsubscribe', ${day(0)}), (${early}, 'phone', 'hard_bounce', ${day(1)}),
+            (${late}, 'email', 'complaint', ${day(30.1)})
+          ) AS s(contact_id, kind, reason, at)`,
+    )
+    await rollUp(database, day(60), RULES)
+    const found = await rows(
+      database,
+      sql`SELECT assigned, opted_out, complained FROM report_people WHERE campaign = 'graded' AND day = ${day(0)}::date`,
+    )
+    await execute(database, sql`DELETE FROM suppressions`)
+    expect(found).toEqual([{ assigned: 6, opted_out: 3, complained: 2 }])
+  })
 })
