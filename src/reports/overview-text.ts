@@ -132,8 +132,8 @@ function mixedOf({ overall }: OverviewData): number {
 function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: number): string[] {
   const points = speech.language === 'en' ? `${speech.word('difference')}, points` : '差值（百分点）'
   const columns = [left(''), right(speech.word('wonBack')), right(points), left(speech.word('interval'))]
-  const line = (name: string, effect: Effect) => ({
-    cells: data.split.alarm
+  const line = (name: string, effect: Effect, off = data.split.alarm) => ({
+    cells: off
       ? [name, '–', '–', speech.word('noConclusion')]
       : effect.difference.kind === 'estimate' && effect.recalls.kind === 'estimate'
         ? [
@@ -143,7 +143,7 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
             span(speech.points, effect.difference),
           ]
         : [name, '–', '–', speech.word('notEnough')],
-    estimate: effect.difference.kind === 'estimate' && !data.split.alarm ? effect.difference : undefined,
+    estimate: effect.difference.kind === 'estimate' && !off ? effect.difference : undefined,
   })
   const title = (text: string) => ({ cells: [text], estimate: undefined })
   const indent = (name: string) => `  ${speech.segment(name)}`
@@ -157,7 +157,7 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
     ...(data.ownDraws.length > 0 ? [title(speech.word('ownDraws'))] : []),
     ...data.ownDraws.map((draw) => line(indent(draw.tier), draw)),
     ...(data.programme
-      ? [title(speech.word('programme')), line(`  ${speech.word('all')}`, data.programme)]
+      ? [title(speech.word('programme')), line(`  ${speech.word('all')}`, data.programme, data.programmeOff)]
       : []),
   ]
   const known = lines.flatMap(({ estimate }) => (estimate ? [estimate.low, estimate.high] : []))

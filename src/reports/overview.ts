@@ -18,6 +18,7 @@ import {
   type SplitCheck,
   type Splits,
   spentPerRecall,
+  splitOf,
   upliftOf,
   type Verdict,
   verdictOf,
@@ -41,7 +42,7 @@ import {
   type EpisodeCell,
   orderTiers,
 } from './people-sql.ts'
-import { effectOfProgramme } from './programme.ts'
+import { effectOfProgramme, isProgrammeOff } from './programme.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { drawnOf, effectWithin, groupBy, strataOf, tierShareOf } from './strata.ts'
@@ -78,6 +79,8 @@ export interface OverviewData {
   readonly ownDraws: readonly (Effect & { readonly tier: string })[]
   /** All campaigns against the control group, each person's first lapse alone. Undefined without a control group. */
   readonly programme: Effect | undefined
+  /** The control group has not the size it was drawn with: no conclusion about the programme. */
+  readonly programmeOff: boolean
   /** Recall rate of the held out: who comes back anyway. */
   readonly natural: Estimate | NotEnough
   /** Difference over natural rate; a point figure. Undefined where nobody comes back anyway, or nothing is known. */
@@ -181,6 +184,13 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
       return { tier, ...effectOfStrata(drawn) }
     }),
     programme: effectOfProgramme(programme),
+    programmeOff: isProgrammeOff(
+      programme,
+      (cell) =>
+        (cell.campaign === campaign ? splitOf(question.split, cell.version)?.control : undefined) ??
+        cell.share ??
+        undefined,
+    ),
     natural: natural.kind === 'estimate' ? natural : notEnough('nobody_held_out'),
     relativeUplift: upliftOf(overall),
     reconciliation: reconcile(runs, answers, episodesByArm(counted), ladder),

@@ -70,7 +70,11 @@ export async function readProgramme(
   )
   const effect = effectOfProgramme(cells)
   const compared = comparable(cells)
-  const alarm = isOff(compared.flat(), questions)
+  const alarm = isProgrammeOff(
+    cells,
+    ({ campaign, version }) =>
+      questions.find((each) => each.campaign === campaign)?.split.get(version)?.control,
+  )
   return {
     now,
     share,
@@ -80,19 +84,24 @@ export async function readProgramme(
   }
 }
 
-/** Whether the control group has the size it was drawn with, each version by its own share. */
-function isOff(
+/**
+ * Whether the control group has not the size it was drawn with, each version by its own share: by first lapses, of which each
+ * person has one. Somebody in it whose version has none is enough.
+ * @param controlOf the share of it that a version drew with; undefined where that is not known
+ */
+export function isProgrammeOff(
   cells: readonly ProgrammeCell[],
-  questions: readonly Pick<CampaignQuestion, 'campaign' | 'split'>[],
+  controlOf: (cell: ProgrammeCell) => number | undefined,
 ): boolean {
   const observed = { control: 0, others: 0 }
   const expected = { control: 0, others: 0 }
-  for (const { campaign, version, control, assigned } of cells) {
-    const share = questions.find((each) => each.campaign === campaign)?.split.get(version)?.control
+  for (const cell of comparable(cells).flat()) {
+    const share = controlOf(cell)
     if (share === undefined) continue
-    observed[control ? 'control' : 'others'] += assigned
-    expected.control += share * assigned
-    expected.others += (1 - share) * assigned
+    if (cell.control && share === 0 && cell.assigned > 0) return true
+    observed[cell.control ? 'control' : 'others'] += cell.assigned
+    expected.control += share * cell.assigned
+    expected.others += (1 - share) * cell.assigned
   }
   const test = sampleRatio(
     (['control', 'others'] as const).map((group) => ({

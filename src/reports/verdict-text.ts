@@ -110,7 +110,7 @@ export function alarmSentence({ split }: { readonly split: SplitCheck }, speech:
         : `${speech.word(arm.arm)} ${speech.count(arm.observed)} 人，应为 ${speech.count(arm.expected)} 人`,
     )
     .join(en ? '; ' : '；')
-  const p = split.test.kind === 'tested' ? ` (p = ${split.test.p.toExponential(1)})` : ''
+  const p = split.test.kind === 'tested' && split.test.alarm ? ` (p = ${split.test.p.toExponential(1)})` : ''
   return en ? `GROUPS ARE OFF, NO CONCLUSION: ${arms}${p}.` : `分组异常，结论不可用：${arms}${p}。`
 }
 

@@ -250,13 +250,35 @@ describe('the split', () => {
     expect(formatReport(partly, english)).toContain('The split of version 2 is not known')
   })
 
-  it('counts the control group in', async () => {
+  it('is of those whom each lapse draws anew: the control group sticks, and its people lapse more often or more seldom', async () => {
+    const CONTROL = { holdout: 0.1, control: 0.05 }
     await history.assign({ arm: 'treated', count: 855 })
     await history.assign({ arm: 'holdout', count: 95 })
-    await history.assign({ arm: 'control', count: 50 })
-    expect((await read({ split: { holdout: 0.1, control: 0.05 } })).split.alarm).toBe(false)
+    const control = await history.assign({ arm: 'control', count: 50 })
+    expect((await read({ split: CONTROL })).split).toMatchObject({
+      alarm: false,
+      arms: [
+        { arm: 'treated', observed: 855, expected: 855 },
+        { arm: 'holdout', observed: 95, expected: 95 },
+      ],
+    })
     // A version without a control group cannot have put anybody there.
-    expect((await read()).split).toMatchObject({ strayed: 50, alarm: true })
+    const strayed = await read()
+    expect(strayed.split).toMatchObject({ strayed: 50, alarm: true })
+    expect(strayed.programmeOff).toBe(true)
+    expect(formatReport(strayed, english).replaceAll(/\s+/g, ' ')).toContain(
+      'never contacted (control) 50 where 0 were due.',
+    )
+    // Those who are won back do not lapse again for a while; those whom nobody writes to are taken in time and again.
+    const persons = control.map(({ personId }) => personId)
+    for (const episodeNo of [2, 3, 4])
+      await history.assign({ arm: 'control', count: 50, at: day(40 * episodeNo), episodeNo, persons })
+    const later = await read({ split: CONTROL, now: day(200) })
+    expect(later.split).toMatchObject({ alarm: false, strayed: 0 })
+    expect(later).toMatchObject({ programmeOff: false, programme: { heldOut: { assigned: 50 } } })
+    // Held out more than were due is held out more than were due, whoever lapses how often.
+    await history.assign({ arm: 'holdout', count: 60 })
+    expect((await read({ split: CONTROL, now: day(200) })).split.alarm).toBe(true)
   })
 })
 
@@ -353,6 +375,17 @@ describe('the programme', () => {
   it('is not there without a control group', async () => {
     await history.assign({ arm: 'treated', count: 5 })
     expect((await read()).programme).toBeUndefined()
+  })
+
+  it('concludes nothing where the control group has not the size it was drawn with', async () => {
+    await history.assign({ arm: 'treated', count: 900, recalled: 180 })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10 })
+    await history.assign({ arm: 'control', count: 200, recalled: 20 })
+    const data = await read({ split: { holdout: 0.1, control: 0.05 } })
+    expect(data).toMatchObject({ split: { alarm: false }, programmeOff: true })
+    const [, programme = ''] = formatReport(data, english).split('the whole programme')
+    expect(programme.split('\n')[1]).toContain('no conclusion')
+    expect(formatReport(data, chinese).split('整个召回计划')[1]?.split('\n')[1]).toContain('结论不可用')
   })
 })
 
