@@ -140,7 +140,8 @@ function compileStep(
     return {
       templates: new Map(
         segments.flatMap((segment): [string, StepTemplate][] => {
-          const name = named[segment] ?? named.everyone
+          const own = Object.hasOwn(named, segment) ? named[segment] : undefined
+          const name = own ?? named.everyone
           return name === undefined ? [] : [[segment, template(name, segment)]]
         }),
       ),

@@ -6,10 +6,14 @@ import { sampleWorkspace } from './support/samples.ts'
 
 const MAIL = '---\nsubject: Hello {{contact.first_name}}\npreheader: x\n---\n<p>{{contact.first_name}}</p>'
 
-/** The facts a step on `channel` asks for, by the template files there are. */
-function factsFor(channel: string | string[], files: Record<string, string>): string[] {
+/** What a step on `channel` says, by the template files there are. */
+function templatesFor(
+  channel: string | string[],
+  files: Record<string, string>,
+  segments: Record<string, string> = {},
+) {
   const definition = campaign.parse({
-    ...{ version: 1, campaign: 'autumn', title: 'Autumn', schedule: '0 9 * * *', holdout: '10%' },
+    ...{ version: 1, campaign: 'autumn', title: 'Autumn', schedule: '0 9 * * *', holdout: '10%', segments },
     ...{ goals: { recall: { event: 'session' } }, window: '30d' },
     tiers: [{ name: 'only', inactive: '3d..', steps: [{ id: 'hello', channel, template: 'hello' }] }],
   })
@@ -18,8 +22,22 @@ function factsFor(channel: string | string[], files: Record<string, string>): st
     workspace: sampleWorkspace(),
     templates: parseTemplates(files, { locales: ['en', 'zh-CN'] }),
   })
-  return compiled.tiers[0]?.steps[0]?.templates.get('everyone')?.facts.map(({ path }) => path) ?? []
+  return compiled.tiers[0]?.steps[0]?.templates
 }
+
+/** The facts it asks for. */
+function factsFor(channel: string | string[], files: Record<string, string>): string[] {
+  return (
+    templatesFor(channel, files)
+      ?.get('everyone')
+      ?.facts.map(({ path }) => path) ?? []
+  )
+}
+
+test('a segment may be called whatever an object has by itself, and gets what everyone gets', () => {
+  const said = templatesFor('email', { 'hello.en.hbs': MAIL }, { constructor: 'orders.count > 3' })
+  expect(said?.get('constructor')?.name).toBe('hello')
+})
 
 test('what only the e-mail prints keeps nobody from a push that has a text of its own', () => {
   const files = { 'hello.en.hbs': MAIL, 'hello-push.en.hbs': '---\nsubject: Hello\n---\nCome and see.' }
