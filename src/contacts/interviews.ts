@@ -66,11 +66,10 @@ function answerReader(
     const at = pastMoment('said_at', given, moments)
     if (typeof at === 'string') return at
     const known = reasonSaid(said)
-    const note = [known ? '' : said, remark]
-      .filter((part) => part !== '')
-      .join(': ')
-      .slice(0, NOTE)
-    const problem = unstorable('external_id', externalId) ?? unstorable('note', note)
+    const whole = [known ? '' : said, remark].filter((part) => part !== '').join(': ')
+    const problem = unstorable('external_id', externalId) ?? unstorable('note', whole)
+    // Not between the halves of a character.
+    const note = whole.slice(0, NOTE).replace(/\p{Cs}$/u, '')
     if (problem !== undefined) return problem
     const saidAt = new Date(at).toISOString()
     return { externalId, reason: known ?? 'other', saidAt, note: note || null, line, raw }

@@ -70,6 +70,15 @@ it('keeps what interviews heard once, in the codes of the one list, and says wha
   ])
 })
 
+it('cuts what is too long between two characters, and keeps the answer', async () => {
+  const database = await freshDatabase()
+  await importContacts(database, file('people.csv', 'external_id\nu1\n'), options())
+  const note = `${'x'.repeat(1999)}😀 and more`
+  const path = file('long.csv', `external_id,reason,said_at,note\nu1,price,2026-01-05T08:00:00Z,${note}\n`)
+  expect(await importInterviews(database, path, options())).toMatchObject({ inserted: 1, rejected: 0 })
+  expect(await rows(database, sql`SELECT note FROM reasons_given`)).toEqual([{ note: 'x'.repeat(1999) }])
+})
+
 it('knows a reason by its code and by its words in both languages, and by nothing more', () => {
   for (const [code, words] of Object.entries(LEAVING_REASONS)) {
     for (const said of [code, words.en, ` ${words['zh-CN']}。`, words.en.toUpperCase()])
