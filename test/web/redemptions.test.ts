@@ -51,6 +51,8 @@ it('redemptions over HTTP are keyed, answered with a reason, and refused without
     status: 422,
     body: { error: 'unknown_code' },
   })
+  const long = await post({ code: 'a1' }, good, { 'idempotency-key': 'o'.repeat(201) })
+  expect(long).toMatchObject({ status: 400, body: { reason: expect.stringContaining('Idempotency-Key') } })
   expect(await redeemed()).toBe(0)
   expect(await post({ code: 'a1' }, good, { 'idempotency-key': 'o1' })).toMatchObject({
     status: 200,

@@ -38,9 +38,12 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
       const many = typeof body === 'object' && body !== null && 'redemptions' in body
       const given = many ? readAs(claims, body, 'the body').redemptions : [readAs(claim, body, 'the body')]
       const now = clock.now()
+      const header = c.req.header('Idempotency-Key') || undefined
+      // Cut off, it would be the name of others, too.
+      const own = many ? undefined : readAs(text.optional(), header, 'the header Idempotency-Key')
       const named: RedemptionClaim[] = []
       for (const { external_id: externalId, redeemed_at: at, value, ...rest } of given) {
-        const key = rest.key ?? (many ? undefined : c.req.header('Idempotency-Key')?.slice(0, 200))
+        const key = rest.key ?? own
         if (!key) return refuse(c, 400, 'malformed', 'name each redemption by a `key`, or by Idempotency-Key')
         named.push({
           ...rest,
