@@ -170,9 +170,9 @@ export function answersSql(selection: Selection, which: Which): SQL {
   const unused = entry.once ? sql`AND NOT ${episodeForSql(campaign, since)}` : sql``
   return sql`
     SELECT contact_id, person_id, since, tier_no, segment, episode_no,
-      -- One contact of a person at a time: the one whose moment is the newest.
+      -- One contact of a person at a time: the one whose moment is the newest, also where that waits for another day.
       CASE WHEN answer = 'opened' AND row_number() OVER (
-        PARTITION BY person_id, answer ORDER BY since DESC, contact_id) > 1
+        PARTITION BY person_id, answer IN ('opened', 'backlog') ORDER BY since DESC, contact_id) > 1
       THEN 'same_person' ELSE answer END AS answer
     FROM (
       SELECT c.contact_id, c.person_id, ${since} AS since,

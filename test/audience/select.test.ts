@@ -276,6 +276,15 @@ describe('the intake', () => {
     expect((await pipeline.runNow()).answers).toEqual({ backlog: 3 })
   })
 
+  it('takes the contact of a person who was active last, and no more than there are places, also the oldest first', async () => {
+    const pipeline = await open({ definition: { intake: { backlog: '1 per day', order: 'oldest' } } })
+    const person = await pipeline.addContact({ silentSince: ago(4) })
+    await pipeline.addContact({ silentSince: ago(6), person })
+    const other = await pipeline.addContact({ silentSince: ago(5) })
+    expect((await pipeline.runNow()).answers).toEqual({ opened: 1, backlog: 1, same_person: 1 })
+    expect(await opened(pipeline)).toEqual([other])
+  })
+
   it('leaves out one where there is one more than there are places, and nobody where each has one', async () => {
     for (const [places, answers] of [
       [2, { opened: 2, backlog: 1 }],
