@@ -161,6 +161,9 @@ function gatherMessages({ day }: CohortDay): SQL {
     ) v ON m.state = 'sent'`
 }
 
+/** Days after the assignment in which reports look at everything; a window may be longer. */
+const LOOKED = 90
+
 /** What they did: in the ninety days before (for CUPED) and the ninety after. */
 function gatherActs({ day }: CohortDay, { activity, order }: CountingRules): SQL {
   const active = sql`a.type IN (${sql.join(activity.map(literal), sql`, `)})`
@@ -181,8 +184,8 @@ function gatherActs({ day }: CohortDay, { activity, order }: CountingRules): SQL
           AS uninstalled
       FROM activity a
       WHERE a.contact_id = c.contact_id
-        AND a.occurred_at > c.assigned_at - ${daysOf(90)} AND a.occurred_at <= c.assigned_at + ${daysOf(90)}
-        AND a.occurred_at >= ${startOf(day, -90)} AND a.occurred_at < ${startOf(day, 92)}
+        AND a.occurred_at > c.assigned_at - ${daysOf(90)} AND a.occurred_at <= c.assigned_at + ${daysOf(LOOKED)}
+        AND a.occurred_at >= ${startOf(day, -90)} AND a.occurred_at < ${startOf(day, LOOKED + 2)}
     ) acts`
 }
 
@@ -219,7 +222,7 @@ function countPeople({ campaign, day }: CohortDay): SQL {
       count(*) FILTER (WHERE a.active_7), count(*) FILTER (WHERE a.active_30), count(*) FILTER (WHERE a.active_90),
       ${sum(sql`a.orders_30`)}, ${sum(sql`a.full_price_30`)}, count(*) FILTER (WHERE a.full_price_30 > 0),
       count(*) FILTER (WHERE o.opted_out), count(*) FILTER (WHERE o.complained OR m.complained),
-      count(*) FILTER (WHERE a.uninstalled), ${sum(sql`m.touches`)},
+      count(*) FILTER (WHERE a.uninstalled OR o.uninstalled), ${sum(sql`m.touches`)},
       ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
       coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * c.y`)},
       coalesce(sum(${unpaid}::numeric ^ 2), 0), ${sum(sql`${unpaid} * c.y`)},
@@ -236,11 +239,10 @@ function countPeople({ campaign, day }: CohortDay): SQL {
       FROM cohort_messages GROUP BY contact_id, episode_id
     ) m USING (contact_id, episode_id)
     CROSS JOIN LATERAL (
-      SELECT EXISTS (SELECT FROM preferences f WHERE f.contact_id = c.contact_id AND cardinality(f.channels_off) > 0
-            AND f.chosen_at > c.assigned_at AND f.chosen_at <= c.window_ends_at)
-          OR EXISTS (SELECT FROM consents n WHERE n.contact_id = c.contact_id AND n.decision = 'withdrawn'
-            AND n.decided_at > c.assigned_at AND n.decided_at <= c.window_ends_at)
-          OR s.unsubscribed AS opted_out, s.complained
+      SELECT ${choseAgainst()} OR ${withdrew()} OR s.unsubscribed AS opted_out, s.complained,
+        c.window_ends_at > c.assigned_at + ${daysOf(LOOKED)} AND EXISTS (SELECT FROM activity a
+          WHERE a.contact_id = c.contact_id AND a.type = 'uninstalled'
+            AND a.occurred_at > c.assigned_at + ${daysOf(LOOKED)} AND a.occurred_at <= c.window_ends_at) AS uninstalled
       FROM (
         SELECT coalesce(bool_or(s.reason = 'unsubscribe'), false) AS unsubscribed,
           coalesce(bool_or(s.reason = 'complaint'), false) AS complained
@@ -253,11 +255,37 @@ function countPeople({ campaign, day }: CohortDay): SQL {
     GROUP BY c.version, c.tier, c.segment, c.arm`
 }
 
+/**
+ * A choice is kept as a whole, and so is written down again by whoever changes a topic: who has refused a channel long before
+ * has not opted out anew. The contacted are led to that page, and the others are not.
+ */
+function choseAgainst(): SQL {
+  return sql`EXISTS (SELECT FROM preferences f
+          WHERE f.contact_id = c.contact_id AND cardinality(f.channels_off) > 0
+            AND f.chosen_at > c.assigned_at AND f.chosen_at <= c.window_ends_at
+            AND NOT EXISTS (SELECT FROM (
+              SELECT b.channels_off AS off FROM preferences b WHERE b.contact_id = f.contact_id AND b.chosen_at < f.chosen_at
+              ORDER BY b.chosen_at DESC LIMIT 1
+            ) before WHERE f.channels_off <@ before.off OR '*' = ANY (before.off)))`
+}
+
+/** What was withdrawn before is withdrawn: a list that is imported again says nothing new. */
+function withdrew(): SQL {
+  return sql`EXISTS (SELECT FROM consents n
+          WHERE n.contact_id = c.contact_id AND n.decision = 'withdrawn'
+            AND n.decided_at > c.assigned_at AND n.decided_at <= c.window_ends_at
+            AND (SELECT b.decision FROM consents b
+              WHERE b.contact_id = n.contact_id AND b.channel = n.channel AND b.decided_at < n.decided_at
+              ORDER BY b.decided_at DESC, b.decision DESC LIMIT 1) IS DISTINCT FROM 'withdrawn')`
+}
+
 function countRecalls({ campaign, day }: CohortDay): SQL {
   return sql`
     INSERT INTO report_recalls
     SELECT ${literal(campaign)}, ${literal(day)}::date, tier, arm,
-      floor(extract(epoch FROM recalled_at - assigned_at) / 86400)::smallint AS age, count(*)
+      -- The window's last moment is within it.
+      least(floor(extract(epoch FROM recalled_at - assigned_at) / 86400),
+        ceil(extract(epoch FROM window_ends_at - assigned_at) / 86400) - 1)::smallint AS age, count(*)
     FROM cohort WHERE y = 1 GROUP BY tier, arm, age`
 }
 

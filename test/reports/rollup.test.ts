@@ -111,6 +111,64 @@ describe('what is rolled up', () => {
     }
   })
 
+  it('counts as opted out who does so anew, not who had refused before and says it again', async () => {
+    const made = await history.assign({ arm: 'treated', count: 7, at: day(0) })
+    const [again, more, all, back, repeated, first, renewed] = made.map(({ contactId }) => contactId)
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source) VALUES
+          -- Another topic, and what was refused before stands there again.
+          (${again}, ${day(-9)}, ARRAY['sms'], '{}', 'page'), (${again}, ${day(1)}, ARRAY['sms'], ARRAY['news'], 'page'),
+          (${more}, ${day(-9)}, ARRAY['sms'], '{}', 'page'), (${more}, ${day(1)}, ARRAY['sms', 'email'], '{}', 'page'),
+          (${all}, ${day(-9)}, ARRAY['*'], '{}', 'page'), (${all}, ${day(1)}, ARRAY['email'], '{}', 'page'),
+          (${back}, ${day(-9)}, ARRAY['sms'], '{}', 'page'), (${back}, ${day(1)}, '{}', '{}', 'page'),
+          (${back}, ${day(2)}, ARRAY['sms'], '{}', 'page')`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO consents (contact_id, channel, decision, decided_at, source, recorded_at)
+          SELECT c, channel, decision, at, 'list', at FROM (VALUES
+            (${repeated}::bigint, 'sms', 'withdrawn', ${day(-9)}::timestamptz), (${repeated}, 'sms', 'withdrawn', ${day(1)}),
+            (${first}, 'email', 'withdrawn', ${day(-9)}), (${first}, 'sms', 'withdrawn', ${day(1)}),
+            (${renewed}, 'sms', 'withdrawn', ${day(-9)}), (${renewed}, 'sms', 'given', ${day(-8)}),
+            (${renewed}, 'sms', 'withdrawn', ${day(1)})
+          ) AS said(c, channel, decision, at)`,
+    )
+    await rollUp(database, day(60), RULES)
+    // Those who refused more, took it back and refused again, and withdrew for the first time or again after having agreed.
+    const found = await rows(database, sql`SELECT assigned, opted_out FROM report_people`)
+    expect(found).toEqual([{ assigned: 7, opted_out: 4 }])
+  })
+
+  it('looks at the whole of a window that is longer than ninety days, to its last moment', async () => {
+    const made = await history.assign({
+      arm: 'holdout',
+      count: 3,
+      recalled: 1,
+      recalledAfter: 120,
+      at: day(0),
+    })
+    const [inTime, last, late] = made.map(({ contactId }) => contactId)
+    await execute(
+      database,
+      sql`UPDATE episodes SET window_ends_at = ${day(120)}, outcome_until = ${day(122)}`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO activity (contact_id, occurred_at, key, type, value, properties, received_at)
+          SELECT contact_id, at, 1, 'uninstalled', 1, NULL, at FROM (VALUES (${inTime}::bigint, ${day(50)}::timestamptz),
+            (${last}, ${day(120)}), (${late}, ${day(121)})) AS acts(contact_id, at)`,
+    )
+    await rollUp(database, day(130), RULES)
+    expect(await rows(database, sql`SELECT recalled, uninstalled FROM report_people`)).toEqual([
+      { recalled: 1, uninstalled: 2 },
+    ])
+    // In the curve of 120 days, too, whose last day ends with the window.
+    expect(await rows(database, sql`SELECT age, recalls FROM report_recalls`)).toEqual([
+      { age: 119, recalls: 1 },
+    ])
+  })
+
   it('counts of a person what is theirs and was in time: neither what was given, nor what came before or after', async () => {
     const [a, b, c] = (await history.assign({ arm: 'treated', count: 3, recalled: 1, at: day(0) })).map(
       ({ contactId }) => contactId,
