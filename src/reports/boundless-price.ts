@@ -14,7 +14,7 @@ export function boundlessText(
   language: Language,
 ): string {
   const en = language === 'en'
-  if (fieller.kind === 'exclusive' && fieller.low === 0 && fieller.high === 0) {
+  if (fieller.kind !== 'everything' && fieller.low === 0 && fieller.high === 0) {
     return en ? 'nothing was spent' : '没有花费'
   }
   const split = fieller.kind === 'exclusive' && fieller.high > 0

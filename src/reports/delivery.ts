@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { LineChart } from '../charts/chart.ts'
+import type { ChartPoint, LineChart } from '../charts/chart.ts'
 import { CREDITOR } from '../config/waits.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
@@ -293,10 +293,23 @@ function deliveryChart(data: DeliveryData, speech: Speech): LineChart {
     unit: 'count',
     series: channels.map((channel) => ({
       name: speech.channel(channel),
-      points: data.days
-        .filter((day) => day.channel === channel)
-        .map(({ day, sent }) => ({ x: day, y: sent })),
+      points: sentByDay(data.days.filter((day) => day.channel === channel)),
     })),
     marks: marksOf(data.annotations),
   }
 }
+
+/** Days without a message are nought: a line from one day to the next that had some would tell of messages on all between. */
+function sentByDay(days: DeliveryData['days']): ChartPoint[] {
+  const at = (day: string) => Date.parse(day) / DAY
+  return days.flatMap(({ day, sent }, place) => {
+    const before = days[place - 1]
+    const idle = before === undefined ? 0 : at(day) - at(before.day) - 1
+    const none = (days: number) => ({ x: new Date((at(day) - days) * DAY).toISOString().slice(0, 10), y: 0 })
+    // Of a long pause its two ends are enough.
+    const pause = idle > 1 ? [none(idle), none(1)] : idle === 1 ? [none(1)] : []
+    return [...pause, { x: day, y: sent }]
+  })
+}
+
+const DAY = 86_400_000

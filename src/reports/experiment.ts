@@ -186,11 +186,16 @@ function compare(arm: string, sums: ArmSums, base: ArmSums, experiment: Experime
     p: tested.kind === 'not_enough' ? undefined : tested.p,
     sequence: experiment.rates ? confidenceSequence(...groups) : undefined,
     cuped: experiment.covariate ? cuped(sums, base) : undefined,
-    cost: experiment.cost ? costOf(sums, base, experiment.value) : undefined,
+    cost: experiment.cost ? costOf(sums, base, difference, experiment.value) : undefined,
   }
 }
 
-function costOf(sums: ArmSums, base: ArmSums, value: number | undefined): Comparison['cost'] {
+function costOf(
+  sums: ArmSums,
+  base: ArmSums,
+  difference: Estimate | NotEnough,
+  value: number | undefined,
+): Comparison['cost'] {
   const moments = (arm: ArmSums) => ({
     n: arm.n,
     cost: arm.cost,
@@ -203,7 +208,7 @@ function costOf(sums: ArmSums, base: ArmSums, value: number | undefined): Compar
   const incremental = incrementalOf(moments(sums), moments(base))
   if ('kind' in incremental) return incremental
   return {
-    each: costPerRecall(incremental),
+    each: costPerRecall(incremental, { shown: difference.kind === 'estimate' && difference.low > 0 }),
     benefit: value === undefined ? undefined : netBenefit(incremental, value),
   }
 }

@@ -9,7 +9,9 @@ import {
   incrementalOfStrata,
   netBenefit,
 } from '../statistics/net-benefit.ts'
+import type { Group } from '../statistics/newcombe.ts'
 import { type Roi, type RoiMoments, roiOfStrata } from '../statistics/roi.ts'
+import { stratifiedNewcombe } from '../statistics/strata.ts'
 import { costMoments, inRange, type PeopleCell, roiMoments } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { type RepeatCell, repeatedHeads } from './repeats.ts'
@@ -136,16 +138,24 @@ function priceOf({ repeats, earned, question }: Counted, { name, which, spent, g
   const returned = (labour: boolean) =>
     roiOfStrata(gained(labour), repeatedHeads(repeats, which, { x: 'm', y: labour ? 'c' : 'u' }))
   const [paid, unpaid] = [judged(true), judged(false)]
+  const difference = stratifiedNewcombe(
+    spent(true).map(({ treated, heldOut }) => ({ treated: groupOf(treated), heldOut: groupOf(heldOut) })),
+  )
+  const shown = difference.kind === 'estimate' && difference.low > 0
   return {
     name,
-    withLabour: 'kind' in paid ? paid : costPerRecall(paid),
-    withoutLabour: 'kind' in unpaid ? unpaid : costPerRecall(unpaid),
+    withLabour: 'kind' in paid ? paid : costPerRecall(paid, { shown }),
+    withoutLabour: 'kind' in unpaid ? unpaid : costPerRecall(unpaid, { shown }),
     benefit:
       'kind' in paid || question.recallValue === undefined
         ? undefined
         : netBenefit(paid, question.recallValue),
     roi: earned ? { withLabour: returned(true), withoutLabour: returned(false) } : undefined,
   }
+}
+
+function groupOf({ n, recalls }: CostMoments): Group {
+  return { recalled: recalls, assigned: n }
 }
 
 /** Heads, cost and recalls of one arm; nobody where it drew nobody. @param labour with it or without */

@@ -27,12 +27,19 @@ export type CostPerRecall =
   | { readonly answer: 'not_estimable'; readonly fieller: Fieller; readonly atLeast: number | undefined }
   | { readonly answer: 'no_gain' }
 
-/** Cost per incremental recall, by Fieller with the covariance of cost and effect. In the unit of `a`. */
-export function costPerRecall(incremental: Incremental, confidence = 0.95): CostPerRecall {
+/**
+ * Cost per incremental recall, by Fieller with the covariance of cost and effect. In the unit of `a`.
+ * @param shown whether the interval that is told of the effect lies above nought: Fieller's own, of a normal spread, may do so
+ *   where Newcombe's does not, and a price beside an effect that may be nothing contradicts it
+ */
+export function costPerRecall(
+  incremental: Incremental,
+  { confidence = 0.95, shown = true }: { readonly confidence?: number; readonly shown?: boolean } = {},
+): CostPerRecall {
   const { a, b } = incremental
   if (b <= 0) return { answer: 'no_gain' }
   const interval = fieller(incremental, confidence)
-  if (interval.kind === 'bounded') {
+  if (interval.kind === 'bounded' && shown) {
     const { low, high, g } = interval
     return { answer: 'cost', kind: 'estimate', value: a / b, low, high, confidence, g }
   }

@@ -9,6 +9,7 @@ import { readFunnel } from '../../src/reports/funnel.ts'
 import { readLift } from '../../src/reports/lift.ts'
 import { readMonday } from '../../src/reports/monday.ts'
 import { readOffers } from '../../src/reports/offers.ts'
+import { readReport } from '../../src/reports/overview.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
@@ -687,6 +688,38 @@ it('says what the whole campaign has left of its budget, also where some days al
   await execute(database, sql`TRUNCATE budgets, budget_days, budget_entries`)
 })
 
+it('has no price beside a difference that may be nothing, whichever report is asked', async () => {
+  // 9 % against 5 %: an interval of a normal spread lies above nought, and Newcombe’s, that is told everywhere, does not.
+  await history.assign({ arm: 'treated', count: 1800, recalled: 162 })
+  await history.assign({ arm: 'holdout', count: 200, recalled: 10 })
+  await book()
+  await rollUp(database, NOW, RULES)
+  const split = new Map([[1, { holdout: 0.1, control: 0 }]])
+  const overview = await readReport(database, { campaign: 'graded', now: NOW, split, goals: new Map() })
+  const data = await readCost(database, question())
+  expect(overview.overall.difference).toMatchObject({ low: expect.closeTo(-0.0015, 4) })
+  expect(overview.cost.perIncremental).toBeUndefined()
+  for (const { withLabour, withoutLabour } of data.prices)
+    for (const price of [withLabour, withoutLabour])
+      expect(price).toMatchObject({ answer: 'not_estimable', fieller: { kind: 'bounded' } })
+  expect(sheetReports.cost.format(data, english)).toContain(
+    'One won back by us costs: any amount fits yet, though hardly less than',
+  )
+  expect(sheetReports.cost.format(data, chinese)).toContain(
+    '每多召回一人的成本：目前难以确定，但不太可能低于',
+  )
+  const monday = await readMonday(database, question())
+  expect(sheetReports.monday.sheet(monday, english).figures?.figures.map(({ name }) => name)).not.toContain(
+    'one won back costs',
+  )
+  // Where nothing was spent, that is so whatever the difference.
+  await execute(database, sql`DELETE FROM ledger`)
+  await rollUp(database, NOW, RULES, { rebuild: true })
+  expect(sheetReports.cost.format(await readCost(database, question()), english)).toContain(
+    'nothing was spent',
+  )
+})
+
 it('has words for every answer of Fieller, in both languages, and none while the groups are off', () => {
   const told = (price: Parameters<typeof priceCell>[0], off = false) =>
     [english, chinese].map((style) => priceCell(price, off, speechOf(style)).text)
@@ -791,6 +824,25 @@ describe('delivery', () => {
     expect(text).not.toContain('no provider has reported')
     // In a CSV a channel is what programs call it, in any language.
     expect(csvOf(sheetReports.delivery.sheet(data, chinese).tables)).toMatch(/\r\nemail,200,/)
+    // Days on which nothing went are nought, and no line over them.
+    const on = (at: string, sent: number) => ({ day: at, channel: 'email', sent, delivered: 0 })
+    const days = [on('2026-01-01', 5), on('2026-01-02', 6), on('2026-01-04', 7), on('2026-01-31', 8)]
+    const [chart] = sheetReports.delivery.sheet({ ...data, days }, english).charts
+    expect(chart).toMatchObject({
+      series: [
+        {
+          points: [
+            { x: '2026-01-01', y: 5 },
+            { x: '2026-01-02', y: 6 },
+            { x: '2026-01-03', y: 0 },
+            { x: '2026-01-04', y: 7 },
+            { x: '2026-01-05', y: 0 },
+            { x: '2026-01-30', y: 0 },
+            { x: '2026-01-31', y: 8 },
+          ],
+        },
+      ],
+    })
     // Nothing reported is not nothing delivered.
     const silent = { channel: 'push', domain: '', sent: 9, failed: 1, uncertain: 0, delivered: 0, clicked: 0 }
     const beside = { ...silent, opened: 0, bounced: 0, complained: 0, latency: 0, late: 0 }
