@@ -14,7 +14,7 @@ const TARGET_MS = 300
 const TARGET_KB = 100
 
 export async function measureFirstPage(bench: Bench): Promise<Finding[]> {
-  const [messages, days, reads] = bench.quick ? [1_000, 40, 2] : [10_000, 60, 20]
+  const [messages, days, reads] = bench.quick ? [500, 40, 2] : [10_000, 60, 20]
   const prepared = await bench.arena.prepare('first_page', async (database) => {
     await (await openWorkspace()).apply(database, 'year')
     await fillHistory(database, messages, days, 1)

@@ -8,7 +8,7 @@ import type { Answer, Task } from './processes/importer.ts'
 /** Contacts from a CSV into an empty workspace, against COPY of the file into a plain table with a primary key. */
 export async function measureImport(bench: Bench): Promise<Finding[]> {
   const { arena, log } = bench
-  const contacts = bench.quick ? 2000 : 1_000_000
+  const contacts = bench.quick ? 500 : 1_000_000
   const file = join(arena.directory, 'contacts.csv')
   await writeContactsFile(file, contacts)
   log(`${contacts} contacts in ${Math.round(statSync(file).size / 1e6)} MB`)

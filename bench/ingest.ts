@@ -12,7 +12,7 @@ const CLIENTS = 16
 export async function measureIngest(bench: Bench): Promise<Finding[]> {
   const { arena, log } = bench
   const load: Load =
-    bench.load ?? (bench.quick ? { events: 4000, contacts: 500 } : { events: 1_000_000, contacts: 100_000 })
+    bench.load ?? (bench.quick ? { events: 1000, contacts: 200 } : { events: 1_000_000, contacts: 100_000 })
   const speed: { subject: number; floor: number }[] = []
   const memory: { subject: number; floor: number }[] = []
   const returns: number[] = []

@@ -13,7 +13,7 @@ import { applyAndRun, countEverything, NOW, openWorkspace } from './workspace.ts
  */
 export async function measureMail(bench: Bench): Promise<Finding[]> {
   const { arena, log } = bench
-  const messages = bench.quick ? 300 : 20_000
+  const messages = bench.quick ? 60 : 20_000
   const { definition } = await openWorkspace()
   const smtp = definition.channels.email?.smtp
   if (!smtp) throw new Error('the workspace has no e-mail channel')

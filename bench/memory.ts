@@ -8,7 +8,7 @@ import type { Answer, Task } from './processes/growth.ts'
 /** Peak memory of import, selection and sending in one process, at ten times the contacts. */
 export async function measureMemory(bench: Bench): Promise<Finding[]> {
   const { arena, log } = bench
-  const [few, many] = bench.quick ? [1000, 2000] : [100_000, 1_000_000]
+  const [few, many] = bench.quick ? [300, 600] : [100_000, 1_000_000]
   const batches = bench.quick ? 2 : 100
   const peakOf = async (contacts: number) => {
     const file = join(arena.directory, `contacts-${contacts}.csv`)

@@ -13,7 +13,7 @@ const TABLES = ['episodes', 'stages', 'touchpoints'] as const
  */
 export async function measureSelection(bench: Bench): Promise<Finding[]> {
   const { arena, log } = bench
-  const contacts = bench.quick ? 2000 : 1_000_000
+  const contacts = bench.quick ? 500 : 1_000_000
   log(`preparing ${contacts} contacts`)
   const prepared = await arena.prepare('selection', async (database) => {
     await fillContacts(database, contacts, { from: 3, to: 180 })

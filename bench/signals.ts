@@ -18,7 +18,7 @@ const LIMIT = 180
  */
 export async function measureSignals(bench: Bench): Promise<Finding[]> {
   const { arena, log } = bench
-  const contacts = bench.quick ? 2000 : 1_000_000
+  const contacts = bench.quick ? 500 : 1_000_000
   log(`preparing ${contacts} contacts with ${EVENTS} events each`)
   const prepared = await arena.prepare(`signals_${contacts}`, async (database) => {
     await fillContacts(database, contacts, { from: 3, to: 180 })
