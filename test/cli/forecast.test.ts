@@ -108,13 +108,28 @@ describe('what can be shown', () => {
     expect(once).toMatchObject({ afterDays: 71 + 30, verdict: { afterDays: null, assigned: 15_191 } })
   })
 
+  it('counts as held out whom the campaign holds out alone: nobody is compared with the control group', () => {
+    // 5 % control, and of the others 10 % held out: 85.5 % and 9.5 % of all.
+    const heldOut = (episode: number) => [{ tier: 'only', episode, withTierDraws: episode }]
+    const withControl = heldOut(1 - 0.95 * 0.9)
+    const tenth = campaign({ holdout: '10%' })
+    const now = people({ opened: 10_000, eligible: 1e6, inflow: 1e4 })
+    // 2.80·√(0.1·0.9·(1/8,550 + 1/950))
+    expect(detectableEffects(tenth, now, natural, withControl)[0]?.difference).toBeCloseTo(0.02874, 5)
+    // (1.96 + 0.84)² / 0.02² × 0.1 × 0.9 × (1/0.9 + 1/0.1) = 19,623 of the 95 % who are compared.
+    const found = whenShowable(tenth, now, natural, withControl)
+    expect(found).toMatchObject({ assigned: Math.ceil(19_623 / 0.95) })
+    const without = whenShowable(tenth, now, natural, heldOut(0.1))
+    expect(found.verdict?.assigned).toBe(Math.ceil((without.verdict?.assigned ?? 0) / 0.95))
+  })
+
   it('says that it cannot be, and why', () => {
-    const why = (some: Parameters<typeof people>[0], shares = half) =>
-      whenShowable(campaign({ reentry: { sunset: '1 episodes' } }), people(some), natural, shares)
+    const why = (some: Parameters<typeof people>[0], shares = half, holdout = '50%') =>
+      whenShowable(campaign({ reentry: { sunset: '1 episodes' }, holdout }), people(some), natural, shares)
     expect(why({ opened: 10, eligible: 200, inflow: 5 })).toMatchObject({ afterDays: null, why: 'too_few' })
     expect(why({ eligible: 0, inflow: 0 })).toMatchObject({ afterDays: null, why: 'nobody' })
     const none = [{ tier: 'only', episode: 0, withTierDraws: 0 }]
-    expect(why({ eligible: 1e6, inflow: 1e4 }, none)).toMatchObject({
+    expect(why({ eligible: 1e6, inflow: 1e4 }, none, '0%')).toMatchObject({
       afterDays: null,
       why: 'nobody_held_out',
     })
@@ -137,7 +152,8 @@ describe('what can be shown', () => {
     const effects = detectableEffects(campaign(), people({ eligible: 0, inflow: 0 }), natural, half)
     expect(effects.map(({ why }) => why)).toEqual(['nobody', 'nobody', 'nobody'])
     const none = [{ tier: 'only', episode: 0, withTierDraws: 0 }]
-    const unheld = detectableEffects(campaign(), people({ opened: 9, eligible: 9, inflow: 0 }), natural, none)
+    const alone = people({ opened: 9, eligible: 9, inflow: 0 })
+    const unheld = detectableEffects(campaign({ holdout: '0%' }), alone, natural, none)
     expect(unheld[0]).toMatchObject({ difference: null, why: 'nobody_held_out' })
   })
 })

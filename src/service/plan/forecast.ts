@@ -195,6 +195,18 @@ function rateOf(natural: { contacts: number; recalled: number }): number {
   return Math.min(0.99, Math.max(0.01, observed))
 }
 
+/**
+ * Of those assigned, the parts that are compared: the contacted, and those whom the campaign holds out. The workspace's control
+ * group is not contacted either, and is compared with neither of them.
+ */
+function comparedOf(
+  { definition: { holdout } }: CompiledCampaign,
+  shares: readonly HeldOutShare[],
+): { readonly treated: number; readonly heldOut: number } {
+  const treated = 1 - (shares[0]?.episode ?? 0)
+  return { treated, heldOut: holdout < 1 ? (treated * holdout) / (1 - holdout) : 1 }
+}
+
 /** This run, and one and three months of the usual inflow. */
 const MILESTONES = [0, 30, 90]
 /** Half a year by fortnights: what a curve is drawn from. */
@@ -208,21 +220,21 @@ export function detectableEffects(
   shares: readonly HeldOutShare[],
   after: readonly number[] = MILESTONES,
 ): Detectable[] {
-  const heldOut = shares[0]?.episode ?? 0
+  const { treated, heldOut } = comparedOf(campaign, shares)
   const window = Math.ceil(campaign.definition.window / 86_400)
   return after.map((days) => {
     const assigned = assignedAfter(campaign, audience, days)
     const common = { afterDays: days + window, assigned }
     if (heldOut === 0) return { ...common, difference: null, why: 'nobody_held_out' }
     // Too few for the draw to leave both groups somebody: it is people that lack, not a holdout.
-    if (assigned * Math.min(heldOut, 1 - heldOut) < 0.5) {
+    if (assigned * Math.min(heldOut, treated) < 0.5) {
       return { ...common, difference: null, why: 'nobody' }
     }
     return {
       ...common,
       ...smallest({
         rate: rateOf(natural),
-        treated: Math.round(assigned * (1 - heldOut)),
+        treated: Math.round(assigned * treated),
         heldOut: Math.round(assigned * heldOut),
       }),
     }
@@ -295,11 +307,14 @@ export function whenShowable(
   natural: { contacts: number; recalled: number },
   shares: readonly HeldOutShare[],
 ): Showable {
-  const question = { rate: rateOf(natural), difference: POINTS, holdout: shares[0]?.episode ?? 0 }
+  const { treated, heldOut } = comparedOf(campaign, shares)
+  const compared = treated + heldOut
+  const question = { rate: rateOf(natural), difference: POINTS, holdout: heldOut / compared }
   // At one a day, days are people: the flow itself is not even (a backlog empties, people run out).
-  const needed = daysUntilDetectable({ ...question, perDay: 1 })
+  const found = daysUntilDetectable({ ...question, perDay: 1 })
   const never = { difference: POINTS, afterDays: null }
-  if (typeof needed !== 'number') return { ...never, assigned: null, why: needed.why }
+  if (typeof found !== 'number') return { ...never, assigned: null, why: found.why }
+  const needed = Math.ceil(found / compared)
   const observed = (people: number) => {
     for (let days = 0; days <= PATIENCE; days += 1)
       if (assignedAfter(campaign, audience, days) >= people)
@@ -309,9 +324,10 @@ export function whenShowable(
   const afterDays = observed(needed)
   if (afterDays !== null) {
     const daily = contactsUntilVerdict(question)
+    const toTell = typeof daily === 'number' ? Math.ceil(daily / compared) : undefined
     return {
       ...{ difference: POINTS, afterDays, assigned: needed, why: null },
-      ...(typeof daily === 'number' ? { verdict: { afterDays: observed(daily), assigned: daily } } : {}),
+      ...(toTell === undefined ? {} : { verdict: { afterDays: observed(toTell), assigned: toTell } }),
     }
   }
   return {
