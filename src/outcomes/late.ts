@@ -34,7 +34,7 @@ export async function markLate(
   )
   const watched: SQL[] = []
   for (const { campaign, version, type } of found) {
-    const { goals } = (await book.campaign(campaign, version)).definition
+    const { goals = {} } = (await book.text(campaign, version)).definition
     const looked = [...WATCHED, ...Object.values(goals).map(({ event }) => event)]
     if (looked.includes(type)) watched.push(sql`(${campaign}::text, ${version}::int, ${type}::text)`)
   }

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
 import { later, manualClock } from '../../src/clock.ts'
-import { type Database, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -88,4 +88,18 @@ test.each([
   expect(await kept()).toEqual({ ...expected, dirty: 0 })
   await refreshReports(shop.runtime, { rebuild: true })
   expect(await kept()).toEqual({ ...expected, dirty: 0 })
+})
+
+test('late: a version that no longer compiles has its days counted again, and turns no activity away', async () => {
+  // As a newer Winback would have it.
+  await execute(
+    database,
+    sql`UPDATE campaign_versions SET source = replace(source, E'\ngoals:', E'\nshiny: true\ngoals:')`,
+  )
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const older = await openShop({ database, clock, channels: [testChannel('email')], workspace })
+  await expect(older.runtime.book.campaign('refunds', 1)).rejects.toThrow()
+  const row = { external_id: 'ada', type: 'order_refunded', occurred_at: AT(4).toISOString(), value: 10 }
+  expect(await older.importActivity([row])).toMatchObject({ inserted: 1 })
+  expect(await kept()).toMatchObject({ dirty: 1 })
 })
