@@ -3,6 +3,7 @@ import { ON_RETURN } from '../config/campaign.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { WinbackError } from '../errors.ts'
 import { cancel } from '../touchpoints/interruptions.ts'
 import { closeCalls } from './calls.ts'
 
@@ -78,7 +79,7 @@ async function releaseSteps(
   tx: Transaction,
   now: Date,
   episodes: SQL,
-  versions: readonly CompiledCampaign[],
+  versions: readonly Heeded[],
 ): Promise<void> {
   const steps = versions.flatMap(({ name, version, onReturn }) =>
     onReturn.map((step) => sql`(${name}::text, ${version}::int, ${step.stepId}::int, ${step.after}::int)`),
@@ -145,27 +146,53 @@ async function recordRecalls(tx: Transaction, episodes: SQL, goals: SQL): Promis
   )
 }
 
-async function versionsOf(book: CampaignBook, touched: readonly Touched[]): Promise<CompiledCampaign[]> {
+/** What of a version is heeded when somebody comes back. */
+interface Heeded extends Pick<CompiledCampaign, 'name' | 'version' | 'silencedBy' | 'onReturn'> {
+  /** The events that reach its goals, the primary first. */
+  readonly goals: readonly string[]
+}
+
+async function versionsOf(book: CampaignBook, touched: readonly Touched[]): Promise<Heeded[]> {
   const versions = new Map(touched.map((row) => [`${row.campaign} ${row.version}`, row]))
-  return Promise.all([...versions.values()].map(({ campaign, version }) => book.campaign(campaign, version)))
+  return Promise.all([...versions.values()].map((each) => heededOf(book, each)))
+}
+
+/**
+ * Of a version that no longer compiles, what its text says: it must not turn away what others do, and whoever comes back
+ * is written to no more. What the return releases waits for their next activity, with a Winback that reads it.
+ */
+async function heededOf(
+  book: CampaignBook,
+  { campaign: name, version }: Pick<Touched, 'campaign' | 'version'>,
+): Promise<Heeded> {
+  const eventsOf = (goals: CompiledCampaign['definition']['goals']) =>
+    Object.values(goals).map(({ event }) => event)
+  try {
+    const { silencedBy, definition, onReturn } = await book.campaign(name, version)
+    return { name, version, silencedBy, goals: eventsOf(definition.goals), onReturn }
+  } catch (error) {
+    if (!(error instanceof WinbackError)) throw error
+    const { goals, tiers, silenced_by: silencedBy } = (await book.text(name, version)).definition
+    // Without them nobody knows who was recalled, and nothing would say so.
+    if (!goals) throw error
+    const byDefault = tiers?.[0]?.enter ? 'goal' : 'activity'
+    return { name, version, silencedBy: silencedBy ?? byDefault, goals: eventsOf(goals), onReturn: [] }
+  }
 }
 
 /** What silences the versions at hand, as a table `s(campaign, version, types)`. */
-function silencerTable(versions: readonly CompiledCampaign[], activityTypes: readonly string[]): SQL {
-  const values = versions.map((campaign) => {
-    const goal = Object.values(campaign.definition.goals)[0]?.event
-    const types = campaign.silencedBy === 'activity' || goal === undefined ? activityTypes : [goal]
-    return sql`(${campaign.name}::text, ${campaign.version}::int, ${sql.param([...types])}::text[])`
+function silencerTable(versions: readonly Heeded[], activityTypes: readonly string[]): SQL {
+  const values = versions.map(({ name, version, silencedBy, goals: [goal] }) => {
+    const types = silencedBy === 'activity' || goal === undefined ? activityTypes : [goal]
+    return sql`(${name}::text, ${version}::int, ${sql.param([...types])}::text[])`
   })
   return sql`(VALUES ${sql.join(values, sql`, `)}) AS s(campaign, version, types)`
 }
 
 /** The goals of the versions at hand as a table `g(campaign, version, goal_no, event)`. */
-function goalTable(versions: readonly CompiledCampaign[]): SQL {
-  const values = versions.flatMap(({ name, version, definition }) =>
-    Object.values(definition.goals).map(
-      (goal, goalNo) => sql`(${name}::text, ${version}::int, ${goalNo}::smallint, ${goal.event}::text)`,
-    ),
+function goalTable(versions: readonly Heeded[]): SQL {
+  const values = versions.flatMap(({ name, version, goals }) =>
+    goals.map((event, goalNo) => sql`(${name}::text, ${version}::int, ${goalNo}::smallint, ${event}::text)`),
   )
   return sql`(VALUES ${sql.join(values, sql`, `)}) AS g(campaign, version, goal_no, event)`
 }

@@ -3,12 +3,15 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { openInapp } from '../../src/channels/inapp/inapp.ts'
 import { inappSettings } from '../../src/channels/inapp/settings.ts'
+import { manualClock } from '../../src/clock.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { openCalls } from '../../src/outcomes/calls.ts'
 import { keepMessages } from '../../src/outcomes/inbox.ts'
 import { checkLadder } from '../../src/reports/messages-sql.ts'
 import { testChannel } from '../support/channel.ts'
+import { freshDatabase } from '../support/database.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+import { openShop, WORKSPACE } from '../support/shop.ts'
 
 const before = (days: number) => new Date(START.getTime() - days * DAY * 1000)
 const greeting = {
@@ -165,4 +168,56 @@ it('I3: whoever is held out, by the campaign or by a tier, is never greeted; I2:
     ),
     { numRuns: 6 },
   )
+})
+
+it('silences whose version no longer compiles, turns nobody else away, and greets once it can be read again', async () => {
+  const campaign = (name: string, more: string) => `
+version: 1
+campaign: ${name}
+title: Test
+schedule: "0 9 * * *"
+timezone: UTC
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers: [{ name: only, inactive: 3d..30d, steps: [{ id: later, after: 20d, channel: email, template: hello }] }]
+${more}`
+  const welcome = 'on_return: [{ id: welcome, channel: email, template: hello }]\n'
+  const [database, clock] = [await freshDatabase(), manualClock(START)]
+  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
+  const open = () => openShop({ database, clock, channels: [testChannel('email')], workspace })
+  const shop = await open()
+  await shop.apply(campaign('newer', welcome))
+  await shop.apply(campaign('plain', ''))
+  const people = ['ada', 'bo'].map((id) => ({ external_id: id, email: `${id}@people.test` }))
+  await shop.importContacts(people)
+  const act = (at: Date) =>
+    people.map(({ external_id }) => ({ external_id, type: 'session', occurred_at: at.toISOString() }))
+  await shop.importActivity(act(before(5)))
+  for (const name of ['newer', 'plain']) await shop.run(name)
+  const says = (from: string, to: string) =>
+    execute(
+      database,
+      sql`UPDATE campaign_versions SET source = replace(source, ${from}, ${to}) WHERE campaign = 'newer'`,
+    )
+  const standing = () =>
+    rows(
+      database,
+      sql`SELECT e.campaign, count(*) FILTER (WHERE e.silenced_by = 'returned') AS silenced, count(r.contact_id) AS recalled,
+          (SELECT count(*) FROM touchpoints t JOIN steps s USING (step_id) WHERE s.campaign = e.campaign) AS open
+        FROM episodes e LEFT JOIN recalls r USING (contact_id, episode_id) GROUP BY 1 ORDER BY 1`,
+    )
+  await says('\ngoals:', '\nshiny: true\ngoals:')
+  clock.advance(3600)
+  const older = await open()
+  await expect(older.runtime.book.campaign('newer', 1)).rejects.toThrow()
+  expect(await older.importActivity(act(clock.now()))).toEqual(expect.objectContaining({ inserted: 2 }))
+  expect(await standing()).toEqual([
+    { campaign: 'newer', silenced: 2, recalled: 2, open: 0 },
+    { campaign: 'plain', silenced: 2, recalled: 2, open: 0 },
+  ])
+  await says('\nshiny: true', '')
+  clock.advance(3600)
+  await (await open()).importActivity(act(clock.now()))
+  expect(await standing()).toMatchObject([{ campaign: 'newer', open: 2 }, { open: 0 }])
 })
