@@ -28,7 +28,7 @@ export function neverReached(delivery: Delivery): boolean {
 }
 
 /** Whether its provider takes nothing from anybody, whatever the message. */
-function takesNone(delivery: Delivery): boolean {
+export function takesNone(delivery: Delivery): boolean {
   return delivery.outcome === 'retry' && delivery.takesNone === true
 }
 

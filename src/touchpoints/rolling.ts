@@ -102,7 +102,9 @@ export async function roll(
   slots: Slots,
   tally: Tally,
 ): Promise<void> {
-  const todo = [...handover.toSend]
+  // One that may take nothing is tried with what has been tried least: else the same few would use up theirs.
+  const alone = slots.standstill.most === 1
+  const todo = alone ? handover.toSend.toSorted(byTries) : [...handover.toSend]
   const failures: unknown[] = []
   const fail = (error: unknown) => failures.push(error)
   const [{ channel = '' } = {}] = todo
@@ -156,6 +158,10 @@ export async function roll(
     .then((news) => news && deps.onReach?.(news))
     .catch(fail)
   if (failures.length > 0) throw failures[0]
+}
+
+function byTries(a: Cleared, b: Cleared): number {
+  return a.candidate.attempt - b.candidate.attempt
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Delivery } from '../channels/channel.ts'
-import { neverReached, type Reach } from './absences.ts'
+import { neverReached, type Reach, takesNone } from './absences.ts'
 import type { Outgoing } from './message.ts'
 import { handOver, type Sending } from './sends.ts'
 import type { Slots } from './slots.ts'
@@ -45,8 +45,11 @@ export function openSends(of: {
     // What we end ourselves says nothing of its provider.
     if (!cut) {
       counted = reach.note(delivery, outgoing.candidate.touchpointId)
-      // One that cannot be reached is left alone by what `reach` says of it, however slowly it fails.
-      if (!neverReached(delivery)) slots.standstill.note(delivery.outcome, took)
+      // One that cannot be reached, or takes none, is left alone by what `reach` says of it, however slowly it fails.
+      if (!neverReached(delivery) && !takesNone(delivery)) {
+        const { touchpointId } = outgoing.candidate
+        slots.standstill.note(delivery.outcome, took, isInDoubt(outgoing, delivery), touchpointId)
+      }
     }
     if (ended.length === 0) settleAt = performance.now() + LINGER
     ended.push({ outgoing, delivery: counted, cut })
@@ -84,6 +87,16 @@ export function openSends(of: {
       }),
     close: farewell.close,
   }
+}
+
+/**
+ * Whether a send may have been taken for all that its provider said. Of a robot that takes what is beyond people's capacity that
+ * says nothing of the channel, by which people go on.
+ */
+function isInDoubt({ channel }: Outgoing, delivery: Delivery): boolean {
+  if (delivery.outcome === 'uncertain') return true
+  const open = delivery.outcome === 'retry' && delivery.unsent !== true
+  return open && channel.idempotent && channel.overflow !== 'overflow'
 }
 
 /**

@@ -208,15 +208,20 @@ describe('a channel at a standstill', () => {
     doubt(3)
     standstill.note('sent', 10)
     doubt(3)
+    // One and the same, tried again, may be why.
+    standstill.note('sent', 10)
+    for (let again = 0; again < 6; again += 1) standstill.note('retry', 10, true, 'odd')
+    doubt(2)
     expect(standstill.rest).toBe(0)
     doubt(1)
     expect(standstill.rest).toBe(60_000)
     now += 60_000
     expect([standstill.rest, standstill.most]).toEqual([0, 1])
-    doubt(1)
+    // So is one that is sent again because it may have been taken.
+    standstill.note('retry', 10, true)
     expect(standstill.rest).toBe(120_000)
     now += 120_000
-    standstill.note('sent', 10)
+    standstill.note('retry', 10)
     expect([standstill.rest, standstill.most]).toEqual([0, Number.POSITIVE_INFINITY])
   })
 
@@ -256,6 +261,39 @@ describe('a channel at a standstill', () => {
     expect(await states(pipeline)).toEqual(Array.from({ length: 20 }, () => 'sent'))
     expect(channel.sent).toHaveLength(20 + tried)
   })
+})
+
+it('a provider that answers 500 to all is given one message after each rest, and the others keep their tries', async () => {
+  const channel = testChannel('email', { concurrency: 5, idempotent: true })
+  const pipeline = await open(40, { channel })
+  let now = 0
+  const rests = { slow: 5_000, first: 60_000, longest: 900_000 }
+  const standstill = createStandstill(
+    5,
+    () => {},
+    rests,
+    () => now,
+  )
+  const worker = { ...pipeline.worker, slots: new Map([['email', createSlots(5, standstill)]]) }
+  const work = async (seconds: number) => {
+    now = seconds * 1000
+    pipeline.clock.set(new Date(START.getTime() + now))
+    for (const batch of await queue(pipeline)) await processBatch(worker, batch)
+  }
+  channel.answer = () => ({ outcome: 'retry', detail: 'the provider answers 500' })
+  // Each would have been given up within nine hours.
+  for (let minutes = 0; minutes < 10 * 60; minutes += 2) await work(minutes * 60)
+  const [seen] = await rows<{ untried: number; ended: number }>(
+    pipeline.database,
+    sql`SELECT count(*) FILTER (WHERE attempt <= 2)::int AS untried,
+        (SELECT count(*)::int FROM touchpoint_records) AS ended FROM touchpoints`,
+  )
+  expect(seen).toEqual({ untried: 40, ended: 0 })
+  channel.answer = () => ({ outcome: 'sent' })
+  for (let hours = 10; hours < 17; hours += 1) await work(hours * 3600)
+  expect(await states(pipeline)).toEqual(Array.from({ length: 40 }, () => 'sent'))
+  const keys = channel.sent.map(({ touchpointId, key }) => `${touchpointId} ${key}`)
+  expect(new Set(keys).size).toBe(40)
 })
 
 it('a channel that has been at a standstill is tried with one message after each rest, and with all once that is answered', async () => {
