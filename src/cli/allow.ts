@@ -87,7 +87,8 @@ async function allowOne(
   const known = kind === 'email' ? normaliseEmail(text) : normalisePhone(text)
   if (known === undefined) {
     throw new WinbackError('usage.address', `"${text}" is neither an address nor a number`, {
-      remedy: 'A file of many is given as --file FILE.',
+      remedy:
+        '`winback explain CONTACT --unmasked` has the addresses of a contact; a file of many is given as --file FILE.',
     })
   }
   const { bounced = false, dryRun = false } = options

@@ -27,7 +27,7 @@ const OUTCOMES: Partial<
   allowances: {
     inserted: { en: 'off the do-not-contact list', 'zh-CN': '移出禁止联系名单' },
     unchanged: { en: 'not on it', 'zh-CN': '不在名单中' },
-    refused: { en: 'left as it was', 'zh-CN': '保持不变' },
+    refused: { en: 'left alone', 'zh-CN': '保持不变' },
   },
 }
 

@@ -34,7 +34,7 @@ test('says first what would go, then takes it off, and keeps what its own people
   expect(await audit()).toEqual([])
   const done = await winback('allow', '--file', 'customers.csv')
   expect(done.code).toBe(0)
-  expect(done.stdout).toContain('1 row left as it was: see ')
+  expect(done.stdout).toContain('1 row left alone: see ')
   expect(done.stdout).toContain('1  it stays on the list: they unsubscribed themselves (line 3)')
   expect(await readFile(join(here.cwd, 'customers.csv.kept.csv'), 'utf8')).toBe(
     'line,reason,row\n3,it stays on the list: they unsubscribed themselves,"bob,bob@shop.example"\n',
