@@ -154,14 +154,27 @@ function createDispatcher(runtime: Runtime, queue: JobQueue, pace: Pace): Dispat
   return { dispatch, handedAt: () => handedAt }
 }
 
-/** The next batch is taken while the queue swallows the one before; one that gets lost comes back by its lease. */
-async function handOver(runtime: Runtime, queue: JobQueue, room: number): Promise<number> {
+/**
+ * Hands what is due to the queue. The next batch is taken while the queue swallows the one before; one that gets lost comes
+ * back by its lease.
+ * @param room batches that are handed over at most
+ * @returns how many were
+ * @throws what the queue says where it takes none
+ */
+export async function handOver(
+  runtime: Pick<Runtime, 'database' | 'clock' | 'worker' | 'rates'>,
+  queue: Pick<JobQueue, 'add'>,
+  room: number,
+): Promise<number> {
   const adding: Promise<void>[] = []
   const handed = await dispatchDue(
     runtime.database,
     { now: runtime.clock.now(), jobs: room, lease: runtime.worker.leases?.queued, rates: runtime.rates },
     async (batch) => {
-      adding.push(queue.add([jobOf(batch)]))
+      const added = queue.add([jobOf(batch)])
+      // It is asked for what became of it at the end; a refusal that nobody hears until then would end the process.
+      added.catch(() => {})
+      adding.push(added)
     },
   ).finally(() => Promise.allSettled(adding))
   await Promise.all(adding)

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
-import { startScheduler, sumsWait } from '../../src/service/scheduler.ts'
+import { handOver, startScheduler, sumsWait } from '../../src/service/scheduler.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -85,6 +85,28 @@ it('looks for what is due each minute, also of a clock that was put back', async
   }
   expect(runs).toEqual([new Date('2026-03-02T09:00:00Z'), new Date('2026-03-02T10:00:00Z')])
   expect(errors).toEqual([])
+})
+
+it('outlives a queue that refuses a batch while the next is taken, and tells of it', async () => {
+  const clock = manualClock(new Date('2026-03-02T09:00:00Z'))
+  const shop = await openShop({ database: await freshDatabase(), clock, channels: [testChannel('log')] })
+  await shop.importContacts([{ external_id: 'a' }])
+  await shop.importActivity([{ external_id: 'a', type: 'session', occurred_at: '2026-02-20T09:00:00Z' }])
+  for (const name of ['first', 'second', 'third']) {
+    await shop.apply(oneTierCampaign(name, ['{ id: ping, channel: log }']))
+    await shop.run(name)
+  }
+  const unheard: unknown[] = []
+  const hear = (reason: unknown) => unheard.push(reason)
+  process.on('unhandledRejection', hear)
+  try {
+    const full = new Error('OOM command not allowed when used memory > maxmemory')
+    const queue = { add: () => Promise.reject(full) }
+    await expect(handOver(shop.runtime, queue, 4)).rejects.toBe(full)
+  } finally {
+    process.off('unhandledRejection', hear)
+  }
+  expect(unheard).toEqual([])
 })
 
 it('the sums of reports wait while messages go out, though not for ever', () => {
