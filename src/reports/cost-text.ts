@@ -74,9 +74,9 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     ],
     rows: data.prices.map((price) => [
       cell.text(price.name === '' ? w('all') : price.name),
-      priceCell(price.withLabour, data.alarm, speech),
-      priceCell(price.withoutLabour, data.alarm, speech),
-      benefitCell(price.benefit, data.alarm, style),
+      priceCell(price.withLabour, data.alarm || price.off, speech),
+      priceCell(price.withoutLabour, data.alarm || price.off, speech),
+      benefitCell(price.benefit, data.alarm || price.off, style),
     ]),
     empty: nothingYet(speech),
   }

@@ -19,8 +19,14 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
   const nothing = data.overall.treated.assigned + data.overall.heldOut.assigned === 0
   const range = (estimate: Estimate | NotEnough) =>
     estimate.kind === 'estimate' ? span(speech.points, estimate) : speech.word('notEnough')
-  const line = (label: string, effect: Effect, interval: Estimate | NotEnough, last: string) => {
-    const shown = effect.difference.kind === 'estimate' && !data.split.alarm
+  const line = (
+    label: string,
+    effect: Effect,
+    interval: Estimate | NotEnough,
+    last: string,
+    off = data.split.alarm,
+  ) => {
+    const shown = effect.difference.kind === 'estimate' && !off
     return [
       cell.text(label),
       cell.count(effect.treated.matured),
@@ -30,8 +36,8 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       shown && effect.difference.kind === 'estimate' && interval.kind === 'estimate'
         ? within(cell.points(effect.difference.value), interval)
         : cell.none,
-      cell.text(data.split.alarm ? speech.word('noConclusion') : range(interval)),
-      cell.text(data.split.alarm ? '' : last),
+      cell.text(off ? speech.word('noConclusion') : range(interval)),
+      cell.text(off ? '' : last),
     ]
   }
   const columns = [
@@ -67,7 +73,13 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       : '各阶段自身的效果（阶段内随机，Holm 校正）',
     columns,
     rows: data.ownDraws.map((each) =>
-      line(each.tier, each, each.difference, each.adjusted === undefined ? '' : `p ${pValue(each.adjusted)}`),
+      line(
+        each.tier,
+        each,
+        each.difference,
+        each.adjusted === undefined ? '' : `p ${pValue(each.adjusted)}`,
+        data.split.alarm || each.off,
+      ),
     ),
     empty: en
       ? 'No tier draws on entering. Give a tier a `holdout` to learn what it adds.'

@@ -38,7 +38,7 @@ import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { type RepeatCell, readRepeats, recallsByPerson, repeatedHeads } from './repeats.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import { drawnOf, effectWithin, groupBy, joinTierShares, strataByDay, strataOf } from './strata.ts'
+import { drawnOf, effectWithin, groupBy, isDrawOff, joinTierShares, strataByDay, strataOf } from './strata.ts'
 import { type ComparedStep, readVariants } from './variants.ts'
 
 // Won back by us, as figures (lift-text.ts puts them into words): overall, in each cell of tier × segment, by day since the
@@ -81,7 +81,12 @@ export interface LiftData extends About {
   /** By the last day of intake that is in: what a look on the day it became final would have shown. */
   readonly sequence: readonly { readonly day: string; readonly estimate: Estimate | NotEnough }[]
   /** Tiers that drew on entering, with p adjusted by Holm. */
-  readonly ownDraws: readonly (Effect & { readonly tier: string; readonly adjusted: number | undefined })[]
+  readonly ownDraws: readonly (Effect & {
+    readonly tier: string
+    /** The groups have not the sizes they were drawn with: no conclusion. */
+    readonly off: boolean
+    readonly adjusted: number | undefined
+  })[]
   /** Steps that compare variants. */
   readonly variants: readonly ComparedStep[]
 }
@@ -284,17 +289,17 @@ async function readOwnDraws(
   const effects = tiers
     .filter((tier) => found.some((row) => row.tier === tier))
     .map((tier) => {
-      const strata = groupBy(
-        found.filter((row) => row.tier === tier),
-        ({ shares }) => shares,
-      )
+      const own = found.filter((row) => row.tier === tier)
+      const strata = groupBy(own, ({ shares }) => shares)
+      const off = isDrawOff(own.map(({ shares: share, arm, assigned }) => ({ share, arm, assigned })))
       const drawn = drawnOf(strata, (own, arm) => addCounts(own.filter((row) => row.arm === arm)))
       const test = stratifiedTest(drawn.map(groupsOf))
-      return { tier, effect: effectOfStrata(drawn), p: test.kind === 'tested' ? test.p : undefined }
+      return { tier, off, effect: effectOfStrata(drawn), p: test.kind === 'tested' ? test.p : undefined }
     })
   const adjusted = holm(effects.map(({ p }) => p ?? 1))
-  return effects.map(({ tier, effect, p }, at) => ({
+  return effects.map(({ tier, off, effect, p }, at) => ({
     tier,
+    off,
     ...effect,
     adjusted: p === undefined ? undefined : adjusted[at],
   }))

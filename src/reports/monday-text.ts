@@ -131,7 +131,6 @@ function weeksTable(
 
 function earningTable({ cost, split }: MondayData, style: TextStyle): SheetTable {
   const { speech, cell, en } = writing(style)
-  const off = split.alarm
   return {
     id: 'earning',
     title: en ? 'Which tier earns more' : '哪个阶段更赚',
@@ -141,12 +140,15 @@ function earningTable({ cost, split }: MondayData, style: TextStyle): SheetTable
       left(en ? 'brings in, per person contacted' : '每触达一人的净收益'),
       ...(cost.earned ? [left('ROI')] : []),
     ],
-    rows: cost.prices.map((price) => [
-      cell.text(price.name === '' ? speech.word('all') : price.name),
-      priceCell(price.withLabour, off, speech),
-      benefitCell(price.benefit, off, style),
-      ...(cost.earned ? [roiCell(price.roi?.withLabour, off, speech)] : []),
-    ]),
+    rows: cost.prices.map((price) => {
+      const off = split.alarm || price.off
+      return [
+        cell.text(price.name === '' ? speech.word('all') : price.name),
+        priceCell(price.withLabour, off, speech),
+        benefitCell(price.benefit, off, style),
+        ...(cost.earned ? [roiCell(price.roi?.withLabour, off, speech)] : []),
+      ]
+    }),
     empty: nothingYet(speech),
   }
 }

@@ -155,7 +155,7 @@ function effectRows(data: OverviewData, speech: Speech, paint: Painter, width: n
     ...(severalSegments ? [title(speech.word('bySegment'))] : []),
     ...(severalSegments ? data.bySegment.map((group) => line(indent(group.name), group)) : []),
     ...(data.ownDraws.length > 0 ? [title(speech.word('ownDraws'))] : []),
-    ...data.ownDraws.map((draw) => line(indent(draw.tier), draw)),
+    ...data.ownDraws.map((draw) => line(indent(draw.tier), draw, data.split.alarm || draw.off)),
     ...(data.programme
       ? [title(speech.word('programme')), line(`  ${speech.word('all')}`, data.programme, data.programmeOff)]
       : []),

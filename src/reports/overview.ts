@@ -45,7 +45,7 @@ import {
 import { effectOfProgramme, isProgrammeOff } from './programme.ts'
 import { type Reconciliation, reconcile } from './reconciliation.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
-import { drawnOf, effectWithin, groupBy, strataOf, tierShareOf } from './strata.ts'
+import { drawnOf, effectWithin, groupBy, isDrawOff, strataOf, tierShareOf } from './strata.ts'
 
 export interface OverviewQuestion extends Cohort {
   /** What the arms were drawn with: the same for every version, or by version. */
@@ -76,7 +76,11 @@ export interface OverviewData {
   readonly byTier: readonly Group[]
   readonly bySegment: readonly Group[]
   /** Tiers that drew on entering, each with its own arms and its own window. */
-  readonly ownDraws: readonly (Effect & { readonly tier: string })[]
+  readonly ownDraws: readonly (Effect & {
+    readonly tier: string
+    /** The groups have not the sizes they were drawn with: no conclusion. */
+    readonly off: boolean
+  })[]
   /** All campaigns against the control group, each person's first lapse alone. Undefined without a control group. */
   readonly programme: Effect | undefined
   /** The control group has not the size it was drawn with: no conclusion about the programme. */
@@ -176,12 +180,12 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
       ),
     ),
     ownDraws: inOrder(new Set(stages.map((cell) => cell.tier)), tiers).map((tier) => {
-      const strata = groupBy(
-        stages.filter((cell) => cell.tier === tier),
-        ({ version }) => tierShareOf(question.split, version, tier),
-      )
-      const drawn = drawnOf(strata, (own, arm) => addCounts(own.filter((cell) => cell.arm === arm)))
-      return { tier, ...effectOfStrata(drawn) }
+      const own = stages.filter((cell) => cell.tier === tier)
+      const shareOf = ({ version }: { version: number }) => tierShareOf(question.split, version, tier)
+      const strata = groupBy(own, shareOf)
+      const off = isDrawOff(own.map((cell) => ({ ...cell, share: shareOf(cell) })))
+      const drawn = drawnOf(strata, (cells, arm) => addCounts(cells.filter((cell) => cell.arm === arm)))
+      return { tier, off, ...effectOfStrata(drawn) }
     }),
     programme: effectOfProgramme(programme),
     programmeOff: isProgrammeOff(

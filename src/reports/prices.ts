@@ -15,13 +15,15 @@ import { stratifiedNewcombe } from '../statistics/strata.ts'
 import { costMoments, inRange, type PeopleCell, roiMoments } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { type RepeatCell, repeatedHeads } from './repeats.ts'
-import { drawnOf, groupBy, joinTierShares, strataOf } from './strata.ts'
+import { drawnOf, groupBy, isDrawOff, joinTierShares, strataOf } from './strata.ts'
 
 // What one more recall costs and what the cost earned: of all the campaign, and of each tier, by people or by the tier's own draw.
 
 /** Price of one more recall, with labour and without; micros. */
 export interface Price {
   readonly name: string
+  /** Of a tier's own draw, whose groups have not the sizes they were drawn with: no price is one. */
+  readonly off: boolean
   readonly withLabour: CostPerRecall | NotEnough
   readonly withoutLabour: CostPerRecall | NotEnough
   /** λΔE − ΔC a head, at the campaign's value of a recall. */
@@ -103,6 +105,7 @@ function priceOfPeople(counted: Counted, name: string, tier: string | undefined)
   )
   return priceOf(counted, {
     name,
+    off: false,
     which: { unit: 'episode', tier },
     spent: (labour) => drawnOf(strata, (cells, arm) => costMoments(cells, arm, labour)),
     gained: (labour) => drawnOf(strata, (cells, arm) => roiMoments(cells, arm, labour)),
@@ -111,13 +114,12 @@ function priceOfPeople(counted: Counted, name: string, tier: string | undefined)
 
 /** Of a tier's own draw, each share it held out within itself. */
 function priceOfDraw(counted: Counted, tier: string): Price {
-  const strata = groupBy(
-    counted.stages.filter((cell) => cell.tier === tier),
-    ({ shares }) => shares,
-  )
+  const drew = counted.stages.filter((cell) => cell.tier === tier)
+  const strata = groupBy(drew, ({ shares }) => shares)
   const armOf = (own: readonly StageCell[], wanted: string) => own.find(({ arm }) => arm === wanted)
   return priceOf(counted, {
     name: tier,
+    off: isDrawOff(drew.map(({ shares: share, arm, n }) => ({ share, arm, assigned: n }))),
     which: { unit: 'stage', tier },
     spent: (labour) => drawnOf(strata, (own, arm) => costOfStage(armOf(own, arm), labour)),
     gained: (labour) => drawnOf(strata, (own, arm) => roiOfStage(armOf(own, arm), labour)),
@@ -127,12 +129,16 @@ function priceOfDraw(counted: Counted, tier: string): Price {
 /** Whom a price is of, with both arms of each stratum; with labour or without. */
 interface Compared {
   readonly name: string
+  readonly off: boolean
   readonly which: Parameters<typeof repeatedHeads>[1]
   spent(labour: boolean): readonly Sides<CostMoments>[]
   gained(labour: boolean): readonly Sides<RoiMoments>[]
 }
 
-function priceOf({ repeats, earned, question }: Counted, { name, which, spent, gained }: Compared): Price {
+function priceOf(
+  { repeats, earned, question }: Counted,
+  { name, off, which, spent, gained }: Compared,
+): Price {
   const judged = (labour: boolean) =>
     incrementalOfStrata(spent(labour), repeatedHeads(repeats, which, { x: labour ? 'c' : 'u', y: 'y' }))
   const returned = (labour: boolean) =>
@@ -144,6 +150,7 @@ function priceOf({ repeats, earned, question }: Counted, { name, which, spent, g
   const shown = difference.kind === 'estimate' && difference.low > 0
   return {
     name,
+    off,
     withLabour: 'kind' in paid ? paid : costPerRecall(paid, { shown }),
     withoutLabour: 'kind' in unpaid ? unpaid : costPerRecall(unpaid, { shown }),
     benefit:

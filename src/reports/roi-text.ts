@@ -39,8 +39,8 @@ export function roiText(roi: number, speech: Speech, large = isLarge(roi)): stri
 /** Of the campaign and each tier: the extra margin, what is left of it, and the ROI. */
 export function roiTable(data: CostData, speech: Speech): SheetTable {
   const en = speech.language === 'en'
-  const amount = (estimate: Estimate | NotEnough | undefined): Cell =>
-    data.alarm
+  const amount = (estimate: Estimate | NotEnough | undefined, off: boolean): Cell =>
+    off
       ? { text: speech.word('noConclusion'), value: null }
       : estimate?.kind === 'estimate'
         ? amountAround(estimate, speech)
@@ -55,15 +55,16 @@ export function roiTable(data: CostData, speech: Speech): SheetTable {
       left(en ? 'ROI with labour' : 'ROI（含人工）'),
       left(en ? 'ROI without labour' : 'ROI（不含人工）'),
     ],
-    rows: data.prices.map(({ name, roi }) => {
+    rows: data.prices.map(({ name, roi, off: itself }) => {
+      const off = data.alarm || itself
       const whole = roi?.withLabour
       const known = whole && 'ratio' in whole ? whole : undefined
       return [
         { text: name === '' ? speech.word('all') : name },
-        amount(known?.margin),
-        amount(known?.left),
-        roiCell(whole, data.alarm, speech),
-        roiCell(roi?.withoutLabour, data.alarm, speech),
+        amount(known?.margin, off),
+        amount(known?.left, off),
+        roiCell(whole, off, speech),
+        roiCell(roi?.withoutLabour, off, speech),
       ]
     }),
     empty: nothingYet(speech),

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { sampleRatio } from '../statistics/sample-ratio.ts'
 import {
   type Arm,
   type Counts,
@@ -37,6 +38,29 @@ export function joinTierShares(split: ReadonlyMap<number, Split>): SQL {
         AS t(version, tier, share) ON t.version = p.version AND t.tier = s.tier
       WHERE p.campaign = s.campaign AND p.day = s.day
     ) k`
+}
+
+/**
+ * Whether a tier's own draw has not the sizes it was drawn with, each share by itself: nothing may be concluded from it then.
+ * What is known of a day alone, on which the share was changed, is left out, and so is a share that is not known.
+ * @param drawn all that drew, complete or not, by what {@link tierShareOf} or {@link joinTierShares} says of them
+ */
+export function isDrawOff(
+  drawn: readonly { readonly share: string; readonly arm: string; readonly assigned: number }[],
+): boolean {
+  const observed = { treated: 0, holdout: 0 }
+  const expected = { treated: 0, holdout: 0 }
+  for (const { share, arm, assigned } of drawn) {
+    const held = share === '' ? Number.NaN : Number(share)
+    if (!(held > 0 && held < 1)) continue
+    observed[arm === 'holdout' ? 'holdout' : 'treated'] += assigned
+    expected.treated += (1 - held) * assigned
+    expected.holdout += held * assigned
+  }
+  const test = sampleRatio(
+    (['treated', 'holdout'] as const).map((arm) => ({ observed: observed[arm], expected: expected[arm] })),
+  )
+  return test.kind === 'tested' && test.alarm
 }
 
 /** Cells by the share held out, the oldest version's first. */

@@ -286,6 +286,44 @@ describe('a share held out that was changed on the way', () => {
     expect(split.tierHoldouts).toEqual([])
   })
 
+  it('concludes nothing from a tier’s own draw whose groups have not the sizes they were drawn with', async () => {
+    const drew = new Map([[1, { holdout: 0, control: 0, tiers: new Map([['coupon', 0.1]]) }]])
+    const asked = { campaign: 'graded', now: NOW, split: drew, goals: new Map() }
+    for (const [heldOut, off] of [
+      [100, false],
+      [250, true],
+    ] as const) {
+      await clearHistory(database)
+      await clearReports(database)
+      const people = await history.assign({ arm: 'treated', count: 900 + heldOut, recalled: 300 })
+      const ids = people.slice(900).map(({ episodeId }) => episodeId)
+      await execute(
+        database,
+        sql`UPDATE stages SET drawn = true, arm = CASE WHEN episode_id = ANY(${sql.param(ids)}::bigint[]) THEN 'holdout' ELSE 'treated' END`,
+      )
+      await rollUp(database, NOW, RULES)
+      const lift = await readLift(database, question({ split: drew }))
+      const overview = await readReport(database, asked)
+      const cost = await readCost(database, question({ split: drew, recallValue: 1e6 }))
+      const monday = await readMonday(database, question({ split: drew, recallValue: 1e6 }))
+      expect(lift).toMatchObject({ split: { alarm: false }, ownDraws: [{ tier: 'coupon', off }] })
+      expect(overview.ownDraws).toMatchObject([{ tier: 'coupon', off }])
+      expect(cost.prices.map((price) => price.off)).toEqual([false, off])
+      for (const [style, none] of [
+        [english, 'no conclusion'],
+        [chinese, '结论不可用'],
+      ] as const)
+        for (const row of [
+          sheetReports.lift.sheet(lift, style).tables.find(({ id }) => id === 'own_draws')?.rows[0],
+          sheetReports.cost.sheet(cost, style).tables.find(({ id }) => id === 'prices')?.rows[1],
+          sheetReports.monday.sheet(monday, style).tables.find(({ id }) => id === 'earning')?.rows[1],
+        ])
+          expect(row?.some(({ text }) => text === none)).toBe(off)
+      const [, told = ''] = formatReport(overview, english).split('by its own draw')
+      expect(told.split('\n')[1]?.includes('no conclusion')).toBe(off)
+    }
+  })
+
   it('says of whom nobody was held out beside that they are compared with nobody', async () => {
     const none = new Map([
       [1, { holdout: 0.5, control: 0 }],
