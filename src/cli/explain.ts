@@ -12,6 +12,8 @@ import { languageOf, sentence, speechOf } from '../reports/words.ts'
 import { readStory } from '../service/reporting.ts'
 import { readFit } from '../signals/fit.ts'
 import { type Portrait, readPortrait } from '../signals/portrait.ts'
+import { currentVersion } from './current-version.ts'
+import { type Say, sayIn } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
@@ -66,7 +68,8 @@ async function runExplain(
   const timeline = await readStory({ database: context.database, book }, { externalId, now, unmasked })
   const workspace = context.loaded.definition
   const contactId = await findContact(context.database, externalId)
-  const considered = await considerEverywhere(context, book, contactId, now)
+  const say = sayIn(speechOf({ locale: style.locale }))
+  const considered = await considerEverywhere(context, say, book, contactId, now)
   const signals = await readPortrait(context.database, workspace, contactId, now)
   const fit = await readFit(context.database, now)
   const known = describePortrait(signals, speechOf({ locale: style.locale, timezone }), fit?.note)
@@ -81,14 +84,15 @@ async function runExplain(
 
 /** What each applied campaign's next run would make of the contact. */
 async function considerEverywhere(
-  { database }: DatabaseContext,
+  { database, output }: DatabaseContext,
+  say: Say,
   book: CampaignBook,
   contactId: number,
   now: Date,
 ): Promise<Consideration[]> {
   const considered: Consideration[] = []
   for (const name of await appliedNames(database)) {
-    const current = await book.current(name)
+    const current = await currentVersion(book, name, output, say)
     if (current) considered.push(await considerContact(database, current, contactId, now))
   }
   return considered

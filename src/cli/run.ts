@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { type Foreseen, foreseeRun } from '../audience/hindrances.ts'
 import { planAudience } from '../audience/plan.ts'
 import { type RunResult, runCampaign } from '../audience/run.ts'
+import type { CompiledCampaign } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
 import { WinbackError } from '../errors.ts'
 import { readWaiting, type Waiting } from '../reports/deferral.ts'
@@ -16,6 +17,7 @@ import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { appliedCampaign } from './applied-campaign.ts'
+import { currentVersion } from './current-version.ts'
 import { EXIT } from './failure.ts'
 import { foreseenText } from './foreseen.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -107,11 +109,19 @@ async function runRun(
   const selecting = { ...runtime.run, clock: { now: () => asOf } }
   try {
     await freshenSignals({ database: context.database, workspace, clock: selecting.clock })
-    if (options.dryRun) return await countOnly(runtime, names, asOf, context, options)
+    // Of one alone, that it cannot be read is the whole answer.
+    const current =
+      names.length === 1
+        ? (name: string) => runtime.book.current(name)
+        : (name: string) =>
+            currentVersion(runtime.book, name, context.output, sayIn(speechIn(context, options)))
+    const chosen = await Promise.all(names.map(current))
+    const readable = chosen.flatMap((each) => each ?? [])
+    const unread = readable.length < names.length
+    if (options.dryRun) return await countOnly(runtime, { readable, unread }, asOf, context, options)
     const campaigns = []
-    for (const name of names) {
-      const current = await runtime.book.current(name)
-      if (!current) continue
+    for (const current of readable) {
+      const { name } = current
       const progress = context.output.progress(say(`Running ${name}`, `正在运行 ${name}`))
       const onProgress = (done: number, total: number) => progress.update(done, total)
       const { hindrance, ...result } = await runCampaign({ ...selecting, onProgress }, current, asOf)
@@ -129,7 +139,7 @@ async function runRun(
     return {
       data: result,
       text: formatRun(result, context, speechIn(context, options)),
-      exitCode: refused ? EXIT.refused : EXIT.fine,
+      exitCode: refused ? EXIT.refused : unread ? EXIT.input : EXIT.fine,
     }
   } finally {
     await runtime.close()
@@ -138,16 +148,15 @@ async function runRun(
 
 async function countOnly(
   runtime: Runtime,
-  names: readonly string[],
+  { readable, unread }: { readonly readable: readonly CompiledCampaign[]; readonly unread: boolean },
   asOf: Date,
   context: DatabaseContext,
   options: Spoken,
 ): Promise<Outcome<RunVerbResult>> {
   const say = sayIn(context.output)
   const campaigns = []
-  for (const campaign of names) {
-    const current = await runtime.book.current(campaign)
-    if (!current) continue
+  for (const current of readable) {
+    const campaign = current.name
     const progress = steady(context.output.progress(say(`Counting ${campaign}`, `正在统计 ${campaign}`)))
     try {
       const foreseen = await foreseeRun(runtime.database, current, asOf)
@@ -169,7 +178,7 @@ async function countOnly(
   return {
     data: result,
     text: formatRun(result, context, speechIn(context, options)),
-    exitCode: refused ? EXIT.refused : EXIT.fine,
+    exitCode: refused ? EXIT.refused : unread ? EXIT.input : EXIT.fine,
   }
 }
 

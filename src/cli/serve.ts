@@ -14,6 +14,7 @@ import { openRuntime, type Runtime } from '../service/runtime.ts'
 import type { Service } from '../service/service.ts'
 import type { Engine } from '../touchpoints/engine.ts'
 import { firstLink } from '../web/accounts/users.ts'
+import { currentVersion } from './current-version.ts'
 import { endAll, type Part, SILENCE } from './ending.ts'
 import { queueEngine } from './engine.ts'
 import { hindranceText } from './foreseen.ts'
@@ -117,7 +118,7 @@ async function serveWith(
       hold('web', server)
       await tellAddress(context, server.address, tell, say)
     }
-    const next = roles.includes('scheduler') ? await upcoming(runtime, speech.locale) : []
+    const next = roles.includes('scheduler') ? await upcoming(runtime, context, speech.locale) : []
     tell('running', { workspace: workspace.name, roles, queue: engine.kind, campaigns: next }, [
       runningText(workspace.name, roles, engine.kind, speech),
       ...next.map((line) => `  ${line}`),
@@ -245,7 +246,11 @@ function runningText(
 }
 
 /** Each applied campaign with its next run, or why it has none. */
-async function upcoming({ database, book, clock }: Runtime, locale: string): Promise<string[]> {
+async function upcoming(
+  { database, book, clock }: Runtime,
+  { output }: Pick<DatabaseContext, 'output'>,
+  locale: string,
+): Promise<string[]> {
   const names = await appliedNames(database)
   if (names.length === 0) {
     const none = 'No campaign was applied yet: run `winback apply`; it is picked up within a minute.'
@@ -254,7 +259,7 @@ async function upcoming({ database, book, clock }: Runtime, locale: string): Pro
   const now = clock.now()
   const lines: string[] = []
   for (const name of names) {
-    const current = await book.current(name)
+    const current = await currentVersion(book, name, output, sayIn(speechOf({ locale })))
     if (!current) continue
     const held = await heldBack(database, current, now)
     const next = nextRunOf(current, held ?? { state: 'runs' }, now)
