@@ -108,8 +108,8 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
         ]
       : []),
     en
-      ? 'What one won back costs, and what it brings in, is over everyone assigned whose observation is complete, redemptions by people who would have come back anyway included; of a tier with a draw of its own, from entering it on. Amounts are all that was booked so far.'
-      : '每多召回一人的成本与收益按观察期已满的全部已分组者计算，含不触达也会回来的人的核销；有阶段内随机的阶段自进入阶段起计。金额为迄今记账的全部。',
+      ? 'What one won back costs, and what it brings in, is over everyone assigned whose observation is complete, redemptions by people who would have come back anyway included; of a tier with a draw of its own, from entering it on. The intervals hold for one look each, on a day fixed beforehand. Amounts are all that was booked so far.'
+      : '每多召回一人的成本与收益按观察期已满的全部已分组者计算，含不触达也会回来的人的核销；有阶段内随机的阶段自进入阶段起计。区间只对事先定好的一次查看有效。金额为迄今记账的全部。',
   ]
   return {
     name: 'cost',

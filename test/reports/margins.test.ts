@@ -257,6 +257,11 @@ describe('the report', () => {
     expect(text).toMatch(
       /ROI: \+100 % \(-\d+ % … \+\d+ %\)\. Whether it earns more than it costs cannot be told yet\./,
     )
+    // Whoever looks every day is told that these intervals are not made for it.
+    expect(text).toContain('The intervals hold for one look each, on a day fixed beforehand.')
+    expect(flat(sheetReports.cost.format(data, { ...english, locale: 'zh-CN' }))).toContain(
+      '区间只对事先定好的一次查看有效',
+    )
     expect(text).toContain('order 30.0 %')
     expect(text).not.toContain('order_refunded')
     const zh = flat(sheetReports.cost.format(data, chinese))
