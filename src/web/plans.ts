@@ -42,17 +42,22 @@ export async function newestPlan(session: Session, campaign: string): Promise<Pl
   return plan && { ...plan, figures: { ...LATER, ...plan.figures } }
 }
 
+/**
+ * Keeps what was decided of a plan. While it is being applied somebody may turn it down: what runs then counts as approved.
+ * @returns false where it had been decided before
+ */
 export async function decidePlan(
   session: Session,
   planId: number,
   decision: { approved: boolean; by: number; now: Date; version?: number },
-): Promise<void> {
-  await execute(
+): Promise<boolean> {
+  const decided = await execute(
     session,
     sql`UPDATE campaign_plans SET approved = ${decision.approved}, decided_by = ${decision.by},
           decided_at = ${decision.now}, version = ${decision.version ?? null}
-        WHERE plan_id = ${planId} AND approved IS NULL`,
+        WHERE plan_id = ${planId} AND approved IS NOT TRUE AND (approved IS NULL OR ${decision.approved})`,
   )
+  return decided > 0
 }
 
 /** Whether anybody but this user could approve: with two operators, a second pair of eyes is asked for. */

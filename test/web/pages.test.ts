@@ -133,6 +133,8 @@ const applied: string[] = []
 const cookies = new Map<Role, string>()
 
 let nobodyYet = false
+/** What somebody else does while a plan is being applied. */
+let meanwhile = async () => {}
 
 // The command line’s desk is tested with the verbs; here it says what the pages have to show.
 const desk: Desk = {
@@ -159,6 +161,7 @@ const desk: Desk = {
   }),
   apply: async (_campaign, inputs, by) => {
     applied.push(`${inputs} by ${by}`)
+    await meanwhile()
     return { version: 2, applied: true }
   },
   preview: async () => {
@@ -558,6 +561,59 @@ test('with two who may approve, the other one approves the very hash that was pl
     { actor: 'admin', action: 'campaign.apply' },
     { actor: 'operator', action: 'campaign.plan' },
   ])
+})
+
+test('what runs counts as approved, though somebody turned its plan down while it was being applied', async () => {
+  await post('/campaigns/spring/plan', 'operator')
+  const [plan] = await rows<{ planId: number }>(
+    database,
+    sql`SELECT max(plan_id) AS "planId" FROM campaign_plans`,
+  )
+  const fields = { plan: String(plan?.planId) }
+  const reject = () => post('/campaigns/spring/decide', 'operator', { ...fields, do: 'reject' })
+  meanwhile = async () => {
+    await reject()
+  }
+  await post('/campaigns/spring/decide', 'admin', { ...fields, do: 'approve' })
+  meanwhile = async () => {}
+  expect(await (await get('/campaigns/spring', 'viewer')).text()).toContain('approved by admin')
+  // Nor by one who looked at it before.
+  await reject()
+  const [entry] = await rows<{ action: string }>(
+    database,
+    sql`SELECT action FROM audit WHERE about = 'campaign spring' ORDER BY audit_id DESC LIMIT 1`,
+  )
+  expect(entry).toEqual({ action: 'campaign.apply' })
+})
+
+test('to shut somebody out is no switch: pressed twice, or on an old page, it does not let them in', async () => {
+  const open = async () =>
+    (await rows(database, sql`SELECT FROM users WHERE name = 'turned' AND disabled_at IS NULL`)).length === 1
+  await addUser(database, { name: 'turned', role: 'viewer', now: NOW, by: 'test' })
+  const buttons = async () => {
+    const html = await (await get('/settings', 'admin')).text()
+    const forms = [...html.matchAll(/<form[^>]*action="\/settings\/users\/switch".*?<\/form>/gs)].map(String)
+    const form = forms.find((each) => each.includes('value="turned"')) ?? ''
+    return Object.fromEntries(
+      [...form.matchAll(/name="(name|to)" value="([^"]*)"/g)].map(([, name, value]) => [name, value]),
+    )
+  }
+  const out = await buttons()
+  await post('/settings/users/switch', 'admin', out)
+  await post('/settings/users/switch', 'admin', out)
+  expect(await open()).toBe(false)
+  const back = await buttons()
+  await post('/settings/users/switch', 'admin', back)
+  await post('/settings/users/switch', 'admin', back)
+  expect(await open()).toBe(true)
+  // Nor does the audit tell of a key that there is not.
+  await post('/settings/keys/revoke', 'admin', { key: 'none' })
+  expect(
+    await rows(
+      database,
+      sql`SELECT action FROM audit WHERE about = 'user turned' OR action = 'key.revoke' ORDER BY audit_id`,
+    ),
+  ).toEqual([{ action: 'user.disable' }, { action: 'user.enable' }])
 })
 
 test('a plan that was stored before plans held variants is shown still', async () => {

@@ -48,16 +48,16 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
       act(dependencies, 'operate', async (visit) => {
         const { say, form, user } = visit
         const plan = await newestPlan(database, nameOf(visit))
+        const decided = () =>
+          back(visit, say('There is another plan by now; look at it first.', '已有新的计划，请先查看。'))
         if (!desk || !plan || plan.approved !== null || String(plan.planId) !== form.get('plan')) {
-          return back(
-            visit,
-            say('There is another plan by now; look at it first.', '已有新的计划，请先查看。'),
-          )
+          return decided()
         }
         const about = `campaign ${plan.campaign}`
         const detail = { plan: shortHash(plan.inputs) }
         if (form.get('do') !== 'approve') {
-          await decidePlan(database, plan.planId, { approved: false, by: user.userId, now: visit.now })
+          const decision = { approved: false, by: user.userId, now: visit.now }
+          if (!(await decidePlan(database, plan.planId, decision))) return decided()
           await visit.audit('campaign.reject', about, detail)
           return back(visit, say('The plan was turned down; nothing changed.', '计划已退回，未做更改。'))
         }
@@ -65,8 +65,11 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
           return back(visit, say('Somebody else has to approve it.', '须由他人批准。'))
         }
         const { version } = await desk.apply(plan.campaign, plan.inputs, user.name)
-        await decidePlan(database, plan.planId, { approved: true, by: user.userId, now: visit.now, version })
-        await visit.audit('campaign.apply', about, { ...detail, version })
+        const decision = { approved: true, by: user.userId, now: visit.now, version }
+        // Approved twice at once, it was applied once.
+        if (await decidePlan(database, plan.planId, decision)) {
+          await visit.audit('campaign.apply', about, { ...detail, version })
+        }
         return back(visit, say(`Version ${version} is what runs from now on.`, `版本 ${version} 现已生效。`))
       }),
     )

@@ -76,9 +76,12 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
     .post(
       ...on('/settings/users/switch', (visit) =>
         named(visit, async (user) => {
-          const disabled = user.disabledAt === null
-          await changeUser(database, user.userId, { disabled, now: visit.now })
-          await visit.audit(disabled ? 'user.disable' : 'user.enable', `user ${user.name}`)
+          // As the button said: pressed twice, or on a page from before another admin's press, it does not turn it round.
+          const disabled = visit.form.get('to') === 'out'
+          if (disabled !== (user.disabledAt !== null)) {
+            await changeUser(database, user.userId, { disabled, now: visit.now })
+            await visit.audit(disabled ? 'user.disable' : 'user.enable', `user ${user.name}`)
+          }
           return disabled
             ? visit.say(`${user.name} is out.`, `${user.name} 已停用。`)
             : visit.say(`${user.name} may come in again.`, `${user.name} 已重新启用。`)
@@ -109,7 +112,8 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
     .post(
       ...on('/settings/keys/revoke', async (visit) => {
         const keyId = visit.form.get('key') ?? ''
-        await revokeApiKey(database, keyId, visit.now)
+        const key = await revokeApiKey(database, keyId, visit.now)
+        if (!key) return visit.say('There is no such key.', '没有此密钥。')
         await visit.audit('key.revoke', `key ${keyId}`)
         return visit.say('Revoked.', '已吊销。')
       }),
@@ -189,7 +193,7 @@ function Users({ visit, users, refused }: Section & { users: readonly User[] }) 
                 to="/settings/users/switch"
                 words={each.disabledAt === null ? say('Shut out', '停用') : say('Let in', '启用')}
                 kind="plain"
-                fields={{ name: each.name }}
+                fields={{ name: each.name, to: each.disabledAt === null ? 'out' : 'in' }}
               />
             )}
           </>,
