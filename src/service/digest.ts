@@ -92,6 +92,11 @@ export async function sendDigest(
   })
 }
 
+/** Of several a day, each has its own: a mailbox that knows a Message-ID keeps no second mail of it. */
+function occasionOf(tick: Date): string {
+  return tick.toISOString().slice(0, 16).replace(':', '')
+}
+
 /**
  * Sends the newest digest that fell due, once: the row is written before it is sent, so of two schedulers one sends,
  * and one that dies on the way leaves it unsent rather than sent twice. One that certainly nobody got, since the mail server
@@ -118,7 +123,7 @@ export async function sendDueDigest(runtime: Parts): Promise<boolean> {
     execute(database, sql`UPDATE digests SET state = ${state}, note = ${note} WHERE scheduled_for = ${tick}`)
   try {
     const mail = await makeDigest(runtime, { locale: locale ?? workspace.locales[0] ?? 'en' })
-    if (mail) await sendDigest(runtime, to, mail, tick.toISOString().slice(0, 10))
+    if (mail) await sendDigest(runtime, to, mail, occasionOf(tick))
     await settle('sent', null)
     return mail !== undefined
   } catch (cause) {

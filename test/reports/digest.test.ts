@@ -155,6 +155,21 @@ it('comes when the mail server is back, where that was away on Monday', async ()
   ).toEqual([{ state: 'sent', note: null }])
 })
 
+it('has a Message-ID of its own, where two come on one day', async () => {
+  await shop.apply(CAMPAIGN)
+  const { workspace } = shop.runtime
+  const digest = { ...workspace.digest, schedule: '0 8,20 * * *' }
+  const runtime = { ...shop.runtime, workspace: { ...workspace, digest } }
+  const begun = smtp.messages.length
+  for (const time of ['08:15', '20:15']) {
+    clock.set(new Date(`2026-03-20T${time}:00Z`))
+    expect(await sendDueDigest(runtime)).toBe(true)
+  }
+  const ids = smtp.messages.slice(begun).map((mail) => mail.header('Message-ID'))
+  expect(ids).toHaveLength(4)
+  expect(new Set(ids).size).toBe(4)
+})
+
 it('is not waited for by a process that ends, where the mail server says nothing', async () => {
   clock.set(new Date('2026-03-23T08:15:00Z'))
   smtp.faults.clear()
