@@ -18,6 +18,7 @@ import { dispatchDue } from '../touchpoints/dispatch.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { currentVersion } from './current-version.ts'
+import { reasonOf } from './doctor/finding.ts'
 import { EXIT } from './failure.ts'
 import { foreseenText } from './foreseen.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -201,11 +202,27 @@ async function sendDue(
     done += result.claimed
     progress.update(done, 0, say(`${done} touchpoints`, `${done} 条`))
   }
+  const told = new Set<string>()
+  // Of a version that this Winback cannot read: it comes back by its lease, and what others have due goes all the same.
+  const tellUnsent = (error: unknown) => {
+    if (!(error instanceof WinbackError)) throw error
+    const why = reasonOf(error, say)
+    if (told.has(why)) return
+    told.add(why)
+    context.output.warn(
+      say(
+        `some of what is due was not sent, for its campaign can no longer be read: ${why}`,
+        `部分到期消息未发送，因其活动已无法读取：${why}`,
+      ),
+    )
+  }
   const pass = () =>
     dispatchDue(
       runtime.database,
       { now: runtime.clock.now(), jobs: Number.POSITIVE_INFINITY, rates: runtime.rates },
-      async (batch) => tally(await processBatch(runtime.worker, batch)),
+      async (batch) => {
+        await processBatch(runtime.worker, batch).then(tally, tellUnsent)
+      },
     )
   const look = () => readWaiting(runtime.database, runtime.clock.now())
   // Where everything is run by hand or by cron, nobody else takes up what a run left behind that was killed.

@@ -9,6 +9,7 @@ import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
 
 let database: Database
 let here: CliShop['here']
+const AGO = new Date(Date.now() - 60_000)
 const TOLD = /warning: graded-recall can no longer be read, and it takes nobody in: .*shiny/
 
 beforeAll(async () => {
@@ -40,6 +41,23 @@ test('run runs the others, and fails all the same; asked for alone, it says why 
   expect(dry.stdout).toContain('at-risk')
   const alone = await run(['run', 'graded-recall'], here)
   expect({ code: alone.code, stdout: alone.stdout }).toEqual({ code: 1, stdout: '' })
+})
+
+test('run sends what is due of the others', async () => {
+  await execute(
+    database,
+    sql`INSERT INTO touchpoints (contact_id, episode_id, step_id, planned_for, due_at)
+        SELECT 1, 1, min(step_id), ${AGO}, ${AGO} FROM steps GROUP BY campaign`,
+  )
+  const { stderr } = await run(['run', '--locale', 'en'], here)
+  expect(stderr).toMatch(/warning: some of what is due was not sent, for its campaign .*shiny/)
+  // Nobody's by now, and so at its end.
+  expect(
+    await rows(
+      database,
+      sql`SELECT s.campaign, r.state FROM touchpoint_records r JOIN steps s USING (step_id)`,
+    ),
+  ).toEqual([{ campaign: 'at-risk', state: 'skipped' }])
 })
 
 test('what serves begins, and says when the others run', async () => {
