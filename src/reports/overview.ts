@@ -191,9 +191,8 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
     programmeOff: isProgrammeOff(
       programme,
       (cell) =>
-        (cell.campaign === campaign ? splitOf(question.split, cell.version)?.control : undefined) ??
         cell.share ??
-        undefined,
+        (cell.campaign === campaign ? splitOf(question.split, cell.version)?.control : undefined),
     ),
     natural: natural.kind === 'estimate' ? natural : notEnough('nobody_held_out'),
     relativeUplift: upliftOf(overall),

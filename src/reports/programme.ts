@@ -72,8 +72,8 @@ export async function readProgramme(
   const compared = comparable(cells)
   const alarm = isProgrammeOff(
     cells,
-    ({ campaign, version }) =>
-      questions.find((each) => each.campaign === campaign)?.split.get(version)?.control,
+    ({ campaign, version, share: drawn }) =>
+      drawn ?? questions.find((each) => each.campaign === campaign)?.split.get(version)?.control,
   )
   return {
     now,
