@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { Temporal } from 'temporal-polyfill'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { type FeedFault, type FeedState, judgeFeed, readFeed } from './feed.ts'
@@ -45,9 +46,8 @@ export async function heldBack(
     return { state: off.state, note, by: off.scope, why: off.reason }
   }
   const { starts, ends } = campaign.definition
-  const today = new Intl.DateTimeFormat('en-CA', { timeZone: campaign.timezone, dateStyle: 'short' }).format(
-    now,
-  )
+  const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(campaign.timezone)
+  const today = local.toPlainDate().toString()
   const dated = (state: 'not_yet' | 'over', note: string, why: string) =>
     ({ state, note, by: 'dates', why }) as const
   if (starts !== undefined && today < starts) return dated('not_yet', `starts ${starts}`, starts)
