@@ -4,7 +4,7 @@ export const SILENCE = 5_000
  * Milliseconds that providers are waited for. Whoever ends processes kills after ten seconds (Docker) or thirty (Kubernetes):
  * what has no answer by now would have none by then, and would end without a word.
  */
-const PATIENCE = 4_000
+export const PATIENCE = 4_000
 
 /** What runs on until it is told to end. */
 export interface Part {

@@ -14,11 +14,12 @@ import { sentence } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
-import { dispatchDue } from '../touchpoints/dispatch.ts'
+import { type Batch, dispatchDue } from '../touchpoints/dispatch.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { currentVersion } from './current-version.ts'
 import { reasonOf } from './doctor/finding.ts'
+import { PATIENCE } from './ending.ts'
 import { EXIT } from './failure.ts'
 import { foreseenText } from './foreseen.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -54,10 +55,18 @@ export function run(start: Start): Command {
     .option('--dry-run', 'write nothing; the same counts as `winback plan`')
     .option('--no-send', 'take in and plan, but leave the sending to `winback start` or `winback worker`')
     .action((campaign: string | undefined, options: RunOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runRun(context, campaign, options)),
-      ),
+      start(command, (invocation) => {
+        const sending: Sending = { underWay: false }
+        return withWorkspace(invocation, (context) => runRun(context, campaign, options, sending), {
+          spares: () => sending.underWay,
+        })
+      }),
     )
+}
+
+/** Whether a batch is being sent: what became of the messages that were handed over is known here and nowhere else. */
+interface Sending {
+  underWay: boolean
 }
 
 /** One campaign's run, and what was sent after all of them. */
@@ -82,6 +91,7 @@ async function runRun(
   context: DatabaseContext,
   wanted: string | undefined,
   options: RunOptions,
+  sending: Sending,
 ): Promise<Outcome<RunVerbResult>> {
   const workspace = context.loaded.definition
   const asOf =
@@ -134,7 +144,7 @@ async function runRun(
     const sent =
       options.send === false
         ? { settled: {}, skipped: {}, deferred: 0, waiting: [] }
-        : await sendDue(runtime, context)
+        : await sendDue(runtime, context, sending)
     const result = { dryRun: false, asOf, campaigns, ...sent }
     const refused = campaigns.some((each) => each.state === 'refused')
     return {
@@ -183,9 +193,11 @@ async function countOnly(
   }
 }
 
+/** Sends what is due. Interrupted, it ends what is being sent, and leaves the rest to the next run. */
 async function sendDue(
   runtime: Runtime,
   context: DatabaseContext,
+  sending: Sending,
 ): Promise<Pick<RunVerbResult, 'settled' | 'skipped' | 'deferred' | 'waiting'>> {
   const settled: Record<string, number> = {}
   const skipped: Record<string, number> = {}
@@ -216,28 +228,48 @@ async function sendDue(
       ),
     )
   }
+  const { interrupt } = context
+  const worker = { ...runtime.worker, ending: interrupt }
+  const send = async (batch: Batch) => {
+    sending.underWay = true
+    try {
+      await processBatch(worker, batch).then(tally, tellUnsent)
+    } finally {
+      sending.underWay = false
+    }
+    // What it left is due still, and would be taken again at once.
+    interrupt.throwIfAborted()
+  }
   const pass = () =>
     dispatchDue(
       runtime.database,
       { now: runtime.clock.now(), jobs: Number.POSITIVE_INFINITY, rates: runtime.rates },
-      async (batch) => {
-        await processBatch(runtime.worker, batch).then(tally, tellUnsent)
-      },
+      send,
     )
   const look = () => readWaiting(runtime.database, runtime.clock.now())
   // Where everything is run by hand or by cron, nobody else takes up what a run left behind that was killed.
   await sweep(runtime.database, runtime.clock.now(), runtime.idempotent)
-  await pass()
-  let waiting = await look()
-  // A rate by the second fills again while we wait; what a day's number holds back is left to another run.
-  while (waiting.some(({ why }) => why === 'rate_limit')) {
-    await delay(1000)
-    const handed = await pass()
-    waiting = await look()
-    if (handed === 0) break
+  let leaving: NodeJS.Timeout | undefined
+  const leave = () => {
+    leaving = setTimeout(() => runtime.leave(), PATIENCE)
   }
-  progress.finish()
-  return { settled, skipped, deferred, waiting }
+  interrupt.addEventListener('abort', leave, { once: true })
+  try {
+    await pass()
+    let waiting = await look()
+    // A rate by the second fills again while we wait; what a day's number holds back is left to another run.
+    while (waiting.some(({ why }) => why === 'rate_limit')) {
+      await delay(1000, undefined, { signal: interrupt })
+      const handed = await pass()
+      waiting = await look()
+      if (handed === 0) break
+    }
+    return { settled, skipped, deferred, waiting }
+  } finally {
+    interrupt.removeEventListener('abort', leave)
+    clearTimeout(leaving)
+    progress.finish()
+  }
 }
 
 /** What a run came to, as text. */

@@ -44,6 +44,11 @@ export async function withWorkspace<T>(
     asIs?: boolean
     /** The verb heeds `interrupt` itself and ends in its own order. */
     drains?: boolean
+    /**
+     * While it says so, an interrupt cancels no statement: the verb ends in its own order what nobody could take back, and
+     * sees to it that this is soon.
+     */
+    spares?: () => boolean
     /** Another schema than the workspace's, such as that of a replay: one that is there. */
     schema?: string | undefined
   } = {},
@@ -60,9 +65,10 @@ export async function withWorkspace<T>(
     const engineOf = { kind: engine, version: server.version }
     const opened = { ...context, database, engine: engineOf, ...(await clockOf(database, context, options)) }
     const run = withAudit(database, invocation, () => work(opened))
-    return options.drains
-      ? run
-      : unlessInterrupted(run, invocation.interrupt, () => cancelStatements(database, applicationName))
+    if (options.drains) return run
+    return unlessInterrupted(run, invocation.interrupt, async () => {
+      if (!options.spares?.()) await cancelStatements(database, applicationName)
+    })
   })
 }
 
