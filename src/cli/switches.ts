@@ -28,7 +28,8 @@ export function pause(start: Start): Command {
     summary: 'Hold back what would be sent, until resumed',
     description:
       'Takes effect at once, on every machine. Nothing is lost: what is due waits, up to the campaign’s max_delay. ' +
-      'While a channel is paused people are still taken in; a paused campaign, or all of them, takes in nobody.',
+      'While a channel is paused people are still taken in; a paused campaign, or all of them, takes in nobody, ' +
+      'but for what a run that is under way still does.',
     examples: [
       ['winback pause graded-recall --reason "wrong price"', 'one campaign'],
       ['winback pause --channel email', 'one channel, in every campaign'],

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { DeliveryEvent, EventKind, Money, Receipts, RefusedWebhook, Reply, Webhook } from '../channel.ts'
 import { parseJson } from '../http.ts'
@@ -27,6 +28,8 @@ const upstream = z.object({
   sequence_id: z.union([z.string(), z.number()]).nullish(),
 })
 
+/** Characters an event may be known by; a longer name is kept as its hash, for two may begin alike. */
+const LONGEST_ID = 200
 const ANSWER = { type: 'application/json', body: '{"code":0,"msg":"ok"}' }
 
 /** The number is nobody's. */
@@ -62,7 +65,8 @@ export function readAliyunReceipts(
       const { phone_number, content, send_time, sequence_id } = up.data
       const at = chinaTime(send_time)
       if (!at) return malformed(`item ${index}: send_time is no time`)
-      const eventId = String(sequence_id ?? `${phone_number} ${send_time} ${content}`).slice(0, 200)
+      const named = String(sequence_id ?? `${phone_number} ${send_time} ${content}`)
+      const eventId = named.length > LONGEST_ID ? hash('sha256', named, 'base64url') : named
       replies.push({ from: phone_number, text: content, optOut: isOptOut(content), eventId, at })
     } else return malformed(`item ${index} is neither a report nor a reply`)
   }

@@ -68,8 +68,8 @@ export const RUN: Readonly<Record<string, string>> = {
 
   // pause, resume, stop
   'Hold back what would be sent, until resumed': '暂停发送，直到恢复',
-  'Takes effect at once, on every machine. Nothing is lost: what is due waits, up to the campaign’s max_delay. While a channel is paused people are still taken in; a paused campaign, or all of them, takes in nobody.':
-    '立即在所有机器上生效。消息不会丢失：到期的会等待，最长为活动的 max_delay。暂停渠道时仍会纳入联系人；暂停活动或全部活动时则不再纳入。',
+  'Takes effect at once, on every machine. Nothing is lost: what is due waits, up to the campaign’s max_delay. While a channel is paused people are still taken in; a paused campaign, or all of them, takes in nobody, but for what a run that is under way still does.':
+    '立即在所有机器上生效。消息不会丢失：到期的会等待，最长为活动的 max_delay。暂停渠道时仍会纳入联系人；暂停活动或全部活动时则不再纳入，正在进行的运行除外。',
   'a campaign': '活动',
   'a channel instead': '改为针对一个渠道',
   'the whole workspace instead': '改为针对整个工作区',

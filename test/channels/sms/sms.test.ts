@@ -392,6 +392,18 @@ describe('Aliyun', () => {
     expect(post([up])).toMatchObject({ replies: [{ from: '13800000000', optOut: true, eventId: '9' }] })
   })
 
+  it('tells two long replies of one second apart where nothing numbers them, and knows the repeat of either', () => {
+    const reply = (end: string) => {
+      const content = `${'很久没来了，'.repeat(40)}${end}`
+      return { phone_number: '13800000000', content, send_time: '2026-03-02 12:00:00' }
+    }
+    const taken = post([reply('下次再说'), reply('退订'), reply('退订')])
+    const [first, second, again] = taken?.outcome === 'accepted' ? taken.replies : []
+    expect(first?.eventId).not.toBe(second?.eventId)
+    expect(again?.eventId).toBe(second?.eventId)
+    expect(second?.eventId.length).toBeLessThanOrEqual(200)
+  })
+
   it('is refused without the token, or where it makes no sense: nothing then counts', () => {
     const body = Buffer.from(JSON.stringify([report]))
     expect(readNow(channel, webhook({ url: url.slice(0, -1), body }))).toMatchObject({ status: 401 })
