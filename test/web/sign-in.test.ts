@@ -110,6 +110,14 @@ test('signs in with the right password alone, and says the same of a wrong name 
   for (const { sessionHash } of kept) expect(cookieOf(right)).not.toContain(sessionHash)
 })
 
+test('lets in by a password of any length that could be set', async () => {
+  const password = 'x'.repeat(1200)
+  const user = await addUser(database, { name: 'ada', role: 'admin', now: clock.now(), by: 'test' })
+  const link = await issueLink(database, user.userId, clock.now())
+  expect((await post(link, { password, again: password })).status).toBe(303)
+  expect((await post('/sign-in', { name: 'ada', password })).status).toBe(303)
+})
+
 test('makes a name wait after five failures, even for the right password', async () => {
   await welcome('ada', 'viewer')
   for (let guess = 0; guess < 5; guess += 1)

@@ -5,6 +5,8 @@ import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:c
 
 const COST = { N: 2 ** 15, r: 8, p: 3 } as const
 const LENGTH = 32
+/** Characters that count: what anybody may send to be tried is as long as they like. */
+const LONGEST = 1000
 
 /** Characters, at least: length is worth more than rules about digits. */
 export const PASSWORD_LENGTH = 10
@@ -31,8 +33,12 @@ export async function isPassword(password: string, kept: string | null | undefin
 function derive(password: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     // The same letters typed on another keyboard are the same password.
-    scrypt(password.normalize('NFKC'), salt, LENGTH, { ...options, maxmem: 2 ** 27 }, (error, key) =>
-      error ? reject(error) : resolve(key),
+    scrypt(
+      password.slice(0, LONGEST).normalize('NFKC'),
+      salt,
+      LENGTH,
+      { ...options, maxmem: 2 ** 27 },
+      (error, key) => (error ? reject(error) : resolve(key)),
     )
   })
 }

@@ -68,7 +68,7 @@ export async function signIn(
     return wait
   })
   if (seconds > 0) return { outcome: 'wait', seconds }
-  const right = await isPassword(given.password.slice(0, 1000), user?.password)
+  const right = await isPassword(given.password, user?.password)
   if (!user || !right) return { outcome: 'refused' }
   await execute(
     database,
