@@ -89,9 +89,14 @@ it('has no change without its entry: what cannot be recorded is not done', async
   )
   expect((await ask('PUT', '/v1/preferences/ann-7', { channels_off: ['email'] })).status).toBe(500)
   expect((await ask('DELETE', '/v1/contacts/ann-7')).status).toBe(500)
+  const event = { userId: 'ann-7', event: 'session', messageId: 'm1', timestamp: NOW.toISOString() }
+  expect((await ask('POST', '/v1/track', event)).status).toBe(500)
   await execute(database, sql`DROP FUNCTION full_disk CASCADE`)
   expect(await rows(database, sql`SELECT FROM contacts`)).toHaveLength(1)
   expect(await rows(database, sql`SELECT FROM preferences`)).toEqual([])
+  // Nor is the hour's entry left out for one that could not be made.
+  expect((await ask('POST', '/v1/track', event)).status).toBe(200)
+  expect(await entries()).toEqual(['till api data.send'])
 })
 
 it('records each change under the key’s name, a program’s traffic once an hour, and nothing that was refused', async () => {

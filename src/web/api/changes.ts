@@ -87,6 +87,11 @@ export function auditApi({
       const kept = `${key.keyId} ${change.action}`
       if (hours.get(kept) === hour) return
       hours.set(kept, hour)
+      await record(c, database).catch((error: unknown) => {
+        hours.delete(kept)
+        throw error
+      })
+      return
     }
     await record(c, database)
   }
