@@ -61,6 +61,12 @@ async function runAnnotate(
   const { database, clock } = context
   const { on, to, campaign, remove } = options
   const say = sayIn(speechIn(context, options))
+  // One of them might fail once the other is done, and the audit has one entry for both.
+  if (remove !== undefined && text !== undefined) {
+    throw new WinbackError('usage.annotation', 'say a text, or --remove, and not both', {
+      remedy: 'Run it once for each.',
+    })
+  }
   if (remove !== undefined && !(await removeAnnotation(database, remove))) {
     throw new WinbackError('usage.annotation', `there is no annotation ${remove}`, {
       remedy: 'Run `winback annotate` to see them.',

@@ -266,6 +266,9 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
   expect((await run(['annotate', 'a\nsale', '--on', '2026-02-20'], here)).stdout).toContain(
     '2026-02-20  a sale',
   )
+  // Half of it would be done, and the audit would know of none.
+  const both = await run(['annotate', 'x', '--on', '2026-02-30', '--remove', '2'], here)
+  expect(both).toMatchObject({ code: 2, stderr: expect.stringContaining('a text, or --remove') })
   expect((await run(['annotate', '--remove', '2'], here)).code).toBe(0)
   for (const name of ['monday', 'funnel', 'lift', 'cost', 'delivery', 'offers', 'reasons']) {
     const { code, data } = await json(['report', name])
