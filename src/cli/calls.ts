@@ -9,6 +9,7 @@ import { concludeCall, giveCallBack, showCall, showCalls, takeCall } from '../se
 import { appliedCampaign } from './applied-campaign.ts'
 import { formatCall, formatCalls, formatConcluded, formatReleased } from './calls-text.ts'
 import { type Spoken, speechIn, spoken } from './locale.ts'
+import { parseMoment } from './moments.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
@@ -159,15 +160,10 @@ async function runOutcome(
     })
   }
   const taken = Number(minutes)
-  const nextAttemptAt = next === undefined ? undefined : new Date(next)
+  const { timezone } = context.loaded.definition
+  const nextAttemptAt = next === undefined ? undefined : parseMoment('--next', next, timezone)
   if (!(taken >= 0 && taken <= 600))
     throw new WinbackError('usage.minutes', `--minutes wants 0 to 600, found "${minutes}"`)
-  if (nextAttemptAt && Number.isNaN(nextAttemptAt.getTime())) {
-    throw new WinbackError(
-      'usage.time',
-      `--next wants a time such as 2026-11-25T10:00:00+08:00, found "${next}"`,
-    )
-  }
   const by = options.agent ?? operator()
   const at = context.clock.now()
   if (nextAttemptAt && nextAttemptAt <= at) {

@@ -53,14 +53,24 @@ test('a call is taken, tried again at the time an agent names, and told of in wo
   expect((await calls('outcome', id, 'reachd', ...said)).stderr).toContain('Did you mean reached?')
   expect((await calls('outcome', id, 'reached', '--reason', 'prize')).stderr).toContain('Did you mean price?')
   expect((await calls('list', '--campaign', 'graded-recal')).stderr).toContain('Did you mean graded-recall?')
-  const again = await calls('outcome', id, 'call_back', ...said, '--next', '2099-01-02T10:00:00+08:00')
-  expect(again.stdout).toBe('It comes again on Jan 2, 2099, 02:00.\n')
+  // As `--as-of` is, and the page’s own field: without an offset, in the zone of the workspace, whatever the machine’s is.
+  const workspace = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
+  await writeFile(join(here.cwd, 'there.yaml'), workspace.replace('timezone: UTC', 'timezone: Asia/Shanghai'))
+  const again = await calls(
+    ...['outcome', id, 'call_back', ...said, '--next', '2099-01-02T10:00', '--workspace', 'there.yaml'],
+  )
+  expect(again.stdout).toBe('It comes again on Jan 2, 2099, 10:00.\n')
+  expect((await calls('outcome', id, 'call_back', ...said, '--next', '5')).code).toBe(2)
   expect((await calls('list', '--free')).stdout).toBe('There is nobody to be called.\n')
   expect((await calls('list', '--free', '--locale', 'zh-CN')).stdout).toBe('当前没有需要拨打的电话。\n')
   await execute(database, sql`UPDATE calls SET next_attempt_at = now()`)
   const chinese = (await calls('list', '--locale', 'zh-CN')).stdout
   expect(chinese).toMatch(/年\d+月\d+日 [\d:]+ 已超时.* 已拨 1\n/)
-  await calls('outcome', id, 'call_back', ...said, '--reason', 'price', '--sentiment', 'neutral')
+  const why = ['--reason', 'price', '--sentiment', 'neutral']
+  const next = ['--next', '2099-01-02T10:00:00+08:00']
+  expect((await calls('outcome', id, 'call_back', ...said, ...why, ...next)).stdout).toBe(
+    'It comes again on Jan 2, 2099, 02:00.\n',
+  )
   const told = await calls('claim', id, '--agent', 'mei')
   expect(told.stdout).toContain('mei: Call again later\n')
   expect(told.stdout).toContain('mei: Call again later, Too expensive, neutral\n')
