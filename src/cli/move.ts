@@ -28,7 +28,15 @@ export function move(start: Start): Command {
       `the new database (default: ${NEW_URL} of the environment, which keeps a password to itself)`,
     )
     .action((url: string | undefined, options: Spoken, command: Command) =>
-      start(command, (invocation) => withWorkspace(invocation, (context) => runMove(context, url, options))),
+      start(command, (invocation) => {
+        const copy = { whole: false }
+        const work = (context: DatabaseContext) =>
+          runMove(context, url, options, () => {
+            copy.whole = true
+          })
+        // What was copied is no longer rolled back: what is left here has to be paused, whatever comes.
+        return withWorkspace(invocation, work, { spares: () => copy.whole })
+      }),
     )
 }
 
@@ -44,6 +52,7 @@ async function runMove(
   context: DatabaseContext,
   given: string | undefined,
   options: Spoken,
+  onCopied: () => void,
 ): Promise<Outcome<MoveResult>> {
   const { database, clock, environment, output } = context
   const speech = speechIn(context, options)
@@ -65,6 +74,7 @@ async function runMove(
     const moved = await moveDatabase(database, target, {
       onProgress: (bytes, total, table) => progress.update(bytes, total, table),
     }).finally(() => progress.finish())
+    onCopied()
     const { host, pathname } = new URL(target.url)
     const to = `${host}${pathname}`
     const paused = (await readSwitches(database)).some(({ scope }) => scope === 'workspace')

@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { expect, test } from 'vitest'
-import { rows } from '../../src/database/connect.ts'
+import { expect, test, vi } from 'vitest'
+import { execute, rows } from '../../src/database/connect.ts'
 import { emptyDatabase } from '../support/database.ts'
+import { untilWaiting } from '../support/waiting.ts'
 import { openCliShop, run } from './command.ts'
 
 test('a workspace moves to another database, goes on there, and is paused where it was', async () => {
@@ -35,6 +36,45 @@ test('a workspace moves to another database, goes on there, and is paused where 
     code: 1,
     stderr: expect.stringContaining('there is a workspace in the schema'),
   })
+})
+
+test('interrupted once everything is copied, it still pauses what it leaves: both would write to everybody', async () => {
+  const { database, here } = await openCliShop()
+  const target = await emptyDatabase()
+  await run(['apply'], here)
+  const lock = 4712
+  await execute(
+    database,
+    sql`CREATE FUNCTION wait_to_pause() RETURNS trigger LANGUAGE plpgsql AS ${sql.raw(
+      `$$ BEGIN PERFORM pg_advisory_xact_lock(${lock}); RETURN NEW; END $$`,
+    )}`,
+  )
+  await execute(
+    database,
+    sql`CREATE TRIGGER wait BEFORE INSERT ON switches FOR EACH ROW EXECUTE FUNCTION wait_to_pause()`,
+  )
+  const holder = await database.client.connect()
+  await holder.query(`SELECT pg_advisory_lock(${lock})`)
+  const interrupt = new AbortController()
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  try {
+    const moving = run(
+      ['move'],
+      { cwd: here.cwd, env: { ...here.env, NEW_DATABASE_URL: target.url } },
+      interrupt.signal,
+    )
+    await Promise.race([untilWaiting(database), moving.then((early) => expect(early).toBe('waiting'))])
+    interrupt.abort('SIGINT')
+    await vi.advanceTimersByTimeAsync(500)
+    // Time for whoever would cancel what waits.
+    for (let asked = 0; asked < 30; asked += 1) await holder.query('SELECT')
+    await holder.query(`SELECT pg_advisory_unlock(${lock})`)
+    expect(await moving).toMatchObject({ code: 0 })
+  } finally {
+    vi.useRealTimers()
+    holder.release()
+  }
+  expect(await rows(database, sql`SELECT state FROM switches`)).toEqual([{ state: 'paused' }])
 })
 
 test('where to is said in a way that keeps the password', async () => {
