@@ -586,6 +586,22 @@ test('what runs counts as approved, though somebody turned its plan down while i
   expect(entry).toEqual({ action: 'campaign.apply' })
 })
 
+test('what a contact wants is recorded with its entry in the audit, or not at all', async () => {
+  const choices = async () => (await rows(database, sql`SELECT FROM preferences`)).length
+  const before = await choices()
+  await execute(
+    database,
+    sql`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$`,
+  )
+  await execute(
+    database,
+    sql`CREATE TRIGGER full_disk BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION full_disk()`,
+  )
+  expect((await post('/contacts/c6/preferences', 'agent', { off: 'email' })).status).toBe(500)
+  await execute(database, sql`DROP FUNCTION full_disk CASCADE`)
+  expect(await choices()).toBe(before)
+})
+
 test('to shut somebody out is no switch: pressed twice, or on an old page, it does not let them in', async () => {
   const open = async () =>
     (await rows(database, sql`SELECT FROM users WHERE name = 'turned' AND disabled_at IS NULL`)).length === 1

@@ -49,7 +49,7 @@ export function contactPages(dependencies: PagesDependencies): Hono {
         const contactId = await findContact(database, idOf(visit))
         const shown = channelsToRefuse(runtime)
         const wanted = new Set(shown.filter((name) => !form.getAll('off').includes(name)))
-        const channelsOff = await transaction(database, async (tx) => {
+        await transaction(database, async (tx) => {
           await lockPersons(tx, [contactId])
           const at = await momentOfChoice(tx, contactId, now)
           const held = (await readChoice(tx, contactId, at)) ?? ANYTHING
@@ -58,9 +58,8 @@ export function contactPages(dependencies: PagesDependencies): Hono {
           const source = `web, ${visit.user.name}`
           const chosen = { channelsOff: off, topicsOff, frequency, pausedUntil, source }
           await recordChoice(tx, contactId, chosen, { now: at, hooks: runtime.hooks })
-          return off
+          await visit.audit('contact.preferences', `contact ${contactId}`, { off }, tx)
         })
-        await visit.audit('contact.preferences', `contact ${contactId}`, { off: channelsOff })
         return visit.go(
           home(visit),
           say('Recorded. It holds before the next send.', '已登记，下次发送前生效。'),
