@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { readReturned } from '../channels/email/bounce.ts'
 import { parseClick } from '../channels/email/links.ts'
 import { isMachine } from '../channels/email/machine.ts'
@@ -12,6 +13,8 @@ import { ownerOf, unsubscribe } from './unsubscribing.ts'
 // which message it is about, and is believed for its signature alone.
 
 const CHANNEL = 'email'
+/** Characters an event may be known by; of a longer link the hash, for two may begin alike. */
+const LONGEST_ID = 300
 
 /** What a followed link leads to; undefined where its token is not one of ours. The click is recorded. */
 export async function followLink(
@@ -101,7 +104,8 @@ async function record(
 ): Promise<void> {
   const { database, clock } = runtime
   const at = clock.now()
+  const known = eventId.length > LONGEST_ID ? `${kind} ${hash('sha256', eventId, 'base64url')}` : eventId
   await recordReceipts(database, at, runtime.reporting(CHANNEL), [
-    { ...message, kind, eventId: eventId.slice(0, 300), at, ...(detail === undefined ? {} : { detail }) },
+    { ...message, kind, eventId: known, at, ...(detail === undefined ? {} : { detail }) },
   ])
 }

@@ -94,6 +94,18 @@ describe('a link', () => {
     expect(await events()).toEqual([{ kind: 'clicked', detail: 'https://a.example/x?y=1&z' }])
   })
 
+  it('is another click than a second long link that begins alike, each once', async () => {
+    const long = (end: string) => `https://a.example/?${'utm=spring&'.repeat(40)}p=${end}`
+    const html = trackHtml(`<a href="${long('1')}">1</a><a href="${long('2')}">2</a>`, links(), message, {
+      clicks: true,
+      opens: false,
+    })
+    const hrefs = [...html.matchAll(/href="([^"]+)"/g)].map(([, href = '']) => path(href))
+    expect(hrefs).toHaveLength(2)
+    for (const href of [...hrefs, ...hrefs]) await app.request(href, { headers: AGENT })
+    expect((await events()).map(({ detail }) => detail).sort()).toEqual([long('1'), long('2')])
+  })
+
   it('leads a scanner on without taking it for a person', async () => {
     const answer = await app.request(tracked().click, { headers: { 'user-agent': 'Barracuda Scanner' } })
     expect(answer.status).toBe(302)
