@@ -1,3 +1,4 @@
+import { HOUR } from './campaign.ts'
 import { type Decision, decide } from './judging.ts'
 import type { Batched, Grant, Mode, Model, Placed } from './model.ts'
 import { later, skip, type Verdict } from './verdict.ts'
@@ -17,13 +18,16 @@ import {
 // The shop that puts offers into accounts: what it is asked and answers, and what of a batch goes by its answers. It puts
 // each there once, however often it is asked, and is asked again by who does not know.
 
-/** What the shop does: with `lost` the account has it and the answer never arrives; with `down` nothing happens. */
-export type ShopMode = 'credits' | 'refuses' | 'lost' | 'down'
+/**
+ * What the shop does: with `lost` the account has it and the answer never arrives; with `down` nothing happens; with `closed` it
+ * says that it credits nobody now.
+ */
+export type ShopMode = 'credits' | 'refuses' | 'lost' | 'down' | 'closed'
 
 /** What the shop said of a grant. */
 interface Said {
   readonly grant: Grant
-  readonly answer: 'credited' | 'refused' | 'unknown'
+  readonly answer: 'credited' | 'refused' | 'unknown' | 'closed'
 }
 export type Answers = ReadonlyMap<Placed, Said>
 
@@ -36,10 +40,15 @@ export function ask(decisions: ReadonlyMap<Placed, Decision>, shop: ShopMode, wo
     one.credit = 'asking'
     one.worker = worker
     if (shop === 'credits' || shop === 'lost') one.taken = true
-    const silent = shop === 'lost' || shop === 'down'
-    answers.set(placed, { grant: one, answer: silent ? 'unknown' : one.taken ? 'credited' : 'refused' })
+    answers.set(placed, { grant: one, answer: answerOf(shop, one) })
   }
   return answers
+}
+
+function answerOf(shop: ShopMode, { taken }: Grant): Said['answer'] {
+  if (shop === 'closed') return 'closed'
+  if (shop === 'lost' || shop === 'down') return 'unknown'
+  return taken ? 'credited' : 'refused'
 }
 
 /** The verdicts of a batch by what the shop has answered, and what that makes of the grants. */
@@ -74,6 +83,11 @@ function refused({ episode: { grants } }: Placed, one: Grant, worker: number): v
 function afterwards(model: Model, { touch }: Placed, verdict: Verdict, { answer }: Said): Verdict {
   if (answer === 'credited') return verdict
   if (answer === 'refused') return touch.step.otherwise ? verdict : skip('offer_unavailable')
+  // No try: the pauses are as long as it has waited, between a minute and a quarter of an hour.
+  if (answer === 'closed') {
+    const waited = Math.min(HOUR / 4, Math.max(HOUR / 60, model.now - touch.plannedFor))
+    return later(touch, model.now + waited, 'credit', 'too_late')
+  }
   const pause = backOff(touch)
   if (pause === undefined) return skip('offer_unavailable')
   const again = later(touch, model.now + pause, 'credit', 'too_late')

@@ -51,7 +51,8 @@ export async function openAccounts(): Promise<Accounts> {
     const { mode } = accounts
     if (mode === 'credits' || mode === 'lost') credited.set(request.key, request)
     if (mode === 'lost') return 'hang up'
-    if (mode === 'down') return { status: 503 }
+    if (mode === 'down') return { status: 500 }
+    if (mode === 'closed') return { status: 503 }
     // What is there already is not refused.
     return { status: credited.has(request.key) ? 200 : 422 }
   })

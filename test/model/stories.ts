@@ -102,7 +102,7 @@ export const crowd: readonly Command[] = [
 
 const who = fc.nat({ max: 30 })
 const mode = fc.constantFrom<Mode>('sent', 'sent', 'sent', 'retry', 'rejected', 'uncertain', 'away')
-const shop = fc.constantFrom<ShopMode>('credits', 'credits', 'refuses', 'lost', 'down')
+const shop = fc.constantFrom<ShopMode>('credits', 'credits', 'refuses', 'lost', 'down', 'closed')
 
 const hours = (...some: number[]) => fc.constantFrom(...some).map((each) => advance(each * HOUR))
 const people = fc.array(
