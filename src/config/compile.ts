@@ -15,6 +15,7 @@ import type {
 import { combineConditions, compileCondition } from './conditions.ts'
 import { bandsOf } from './entering.ts'
 import type { Fact } from './fact.ts'
+import { silencedByOf } from './silenced-by.ts'
 import { ownTexts, type TemplateIndex } from './templates-index.ts'
 import { type Saying, sayingOf } from './variants.ts'
 import type { Workspace } from './workspace.ts'
@@ -51,7 +52,7 @@ export function compileCampaign(input: CompileInput): CompiledCampaign {
     exclusive: definition.exclusive ?? `campaign:${definition.campaign}`,
     templateSet: input.templateSet,
     entry,
-    silencedBy: definition.silenced_by ?? (entry.kind === 'silence' ? 'activity' : 'goal'),
+    silencedBy: silencedByOf(definition),
     churnReason: selection.facts.get('churn_reason')?.sql,
     effort: effortSql(definition, selection),
     audience: condition(definition.audience, selection, 'audience', definition),

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { ON_RETURN } from '../config/campaign.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
+import { silencedByOf } from '../config/silenced-by.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
@@ -172,11 +173,11 @@ async function heededOf(
     return { name, version, silencedBy, goals: eventsOf(definition.goals), onReturn }
   } catch (error) {
     if (!(error instanceof WinbackError)) throw error
-    const { goals, tiers, silenced_by: silencedBy } = (await book.text(name, version)).definition
+    const { definition } = await book.text(name, version)
+    const { goals } = definition
     // Without them nobody knows who was recalled, and nothing would say so.
     if (!goals) throw error
-    const byDefault = tiers?.[0]?.enter ? 'goal' : 'activity'
-    return { name, version, silencedBy: silencedBy ?? byDefault, goals: eventsOf(goals), onReturn: [] }
+    return { name, version, silencedBy: silencedByOf(definition), goals: eventsOf(goals), onReturn: [] }
   }
 }
 

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { type Database, execute, rows } from '../database/connect.ts'
-import { lookAgain } from './lifecycle.ts'
+import { lookAgain } from './recovery.ts'
 import { BACK_OFF } from './sends.ts'
 
 // A clock that was ahead for an hour or a day, and has been put right. What was put back meanwhile waits for a time that was
@@ -14,6 +14,7 @@ const APART = 60
 const LONGEST = Math.max(...BACK_OFF)
 
 /**
+ * Writes down how late it is, and where it was later before, has what was put off meanwhile looked at again.
  * @returns how many messages are looked at again
  */
 export async function heedClock(database: Database, now: Date): Promise<number> {

@@ -111,27 +111,6 @@ export async function makeDue(session: Session, channel: string, now: Date): Pro
   )
 }
 
-/** Messages that are looked at again at a time. */
-const CHUNK = 10_000
-
-/**
- * Has due now what was put back to a later time, some at a time, because that was reckoned from a wrong clock; what is to be
- * tried again, only beyond `longest` seconds.
- * @returns how many; 0 when there are no more
- */
-export async function lookAgain(session: Session, now: Date, longest: number): Promise<number> {
-  return await execute(
-    session,
-    sql`UPDATE touchpoints t SET due_at = ${now} FROM (
-        SELECT contact_id, touchpoint_id FROM touchpoints
-        WHERE state = 'planned' AND waits IS NOT NULL
-          AND due_at > ${now}::timestamptz + make_interval(secs => CASE waits WHEN 'retry' THEN ${longest}::int ELSE 0 END)
-        LIMIT ${CHUNK} FOR UPDATE SKIP LOCKED
-      ) waiting
-      WHERE t.contact_id = waiting.contact_id AND t.touchpoint_id = waiting.touchpoint_id`,
-  )
-}
-
 /**
  * planned → queued: takes up to `limit` due touchpoints of a step, oldest first, for one job. Each has its place in what
  * limits the channels, taken on the day `ratedOn`: whoever takes it from the queue or from its worker gives that back.

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
-import { preparedRows, rows, type Session } from '../database/connect.ts'
+import { execute, preparedRows, rows, type Session } from '../database/connect.ts'
 import { expectedCost, grantedWith } from '../offers/conclusion.ts'
 import { countedDoubts } from './breakers.ts'
 import { HELD_FOR } from './holds.ts'
@@ -8,7 +8,7 @@ import { rememberTried, type Settlement } from './lifecycle.ts'
 import { freedWith } from './rates.ts'
 
 // What workers leave behind when they die: touchpoints whose lease is over, and sends of which nobody knows how they ended
-// until somebody says.
+// until somebody says; and what a clock that was ahead has put off.
 
 /** What a sweep found and mended. */
 export interface Swept {
@@ -122,4 +122,25 @@ export async function resolve(session: Session, now: Date, known: readonly Settl
     SELECT count(*) AS resolved FROM amended`,
   )
   return result?.resolved ?? 0
+}
+
+/** Messages that are looked at again at a time. */
+const CHUNK = 10_000
+
+/**
+ * Has due now what was put back to a later time, some at a time, because that was reckoned from a wrong clock; what is to be
+ * tried again, only beyond `longest` seconds.
+ * @returns how many; 0 when there are no more
+ */
+export async function lookAgain(session: Session, now: Date, longest: number): Promise<number> {
+  return await execute(
+    session,
+    sql`UPDATE touchpoints t SET due_at = ${now} FROM (
+        SELECT contact_id, touchpoint_id FROM touchpoints
+        WHERE state = 'planned' AND waits IS NOT NULL
+          AND due_at > ${now}::timestamptz + make_interval(secs => CASE waits WHEN 'retry' THEN ${longest}::int ELSE 0 END)
+        LIMIT ${CHUNK} FOR UPDATE SKIP LOCKED
+      ) waiting
+      WHERE t.contact_id = waiting.contact_id AND t.touchpoint_id = waiting.touchpoint_id`,
+  )
 }

@@ -3,7 +3,8 @@ import type { Delivery } from '../channels/channel.ts'
 // A provider that takes connections and says nothing: each send takes its whole deadline. A batch would go on like that
 // for hours and have one of the few places for jobs, and the other channels' batches would wait for it. And one that breaks
 // off, or answers what leaves a message in doubt (500, say), at once: whatever is due would be in doubt for good within
-// minutes, or have used up its tries within hours. So a channel that is at a standstill is left alone for a while, then tried with one message of a batch, and left alone for longer.
+// minutes, or have used up its tries within hours. So a channel that is at a standstill is left alone for a while, then tried
+// with one message of a batch, and left alone for longer.
 
 export interface Standstill {
   /** Milliseconds for which nothing is to be begun; 0 where sends may go. */

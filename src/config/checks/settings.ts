@@ -6,6 +6,7 @@ import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../nearest-name.ts'
 import type { Salvaged } from '../salvaged.ts'
+import { silencedByOf } from '../silenced-by.ts'
 import { LONGEST_TYPED } from '../typed-text.ts'
 import type { Workspace } from '../workspace.ts'
 import { isZone, zoneMeant } from '../zones.ts'
@@ -93,11 +94,6 @@ function* checkTopic(checked: Checked): Generator<Problem> {
     names: topics,
     expected: 'one of `topics` in winback.yaml',
   })
-}
-
-/** What ends the sending of a campaign, said or by default. */
-function silencedByOf(campaign: Checked['campaign']): 'activity' | 'goal' {
-  return campaign.silenced_by ?? (campaign.tiers?.[0]?.enter ? 'goal' : 'activity')
 }
 
 function* checkShares({ campaign, document, workspace, doubtful }: Checked): Generator<Problem> {
