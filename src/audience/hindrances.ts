@@ -29,11 +29,13 @@ export interface RefusedByFeed {
 /**
  * A pause, a stop, or the campaign's dates keep a run from starting; no row is written, so it is caught up later. Of
  * several, a stop is named, which stays, and then the widest, which must be lifted in any case.
+ * @param tick of the schedule that the run answers to: one from before the first day is not caught up with on that day
  */
 export async function heldBack(
   session: Session,
   campaign: CompiledCampaign,
   now: Date,
+  tick = now,
 ): Promise<HeldBack | undefined> {
   const [off] = await rows<{ state: 'paused' | 'stopped'; scope: 'workspace' | 'campaign'; reason: string }>(
     session,
@@ -46,12 +48,15 @@ export async function heldBack(
     return { state: off.state, note, by: off.scope, why: off.reason }
   }
   const { starts, ends } = campaign.definition
-  const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(campaign.timezone)
-  const today = local.toPlainDate().toString()
+  const dayOf = (moment: Date) =>
+    Temporal.Instant.fromEpochMilliseconds(moment.getTime())
+      .toZonedDateTimeISO(campaign.timezone)
+      .toPlainDate()
+      .toString()
   const dated = (state: 'not_yet' | 'over', note: string, why: string) =>
     ({ state, note, by: 'dates', why }) as const
-  if (starts !== undefined && today < starts) return dated('not_yet', `starts ${starts}`, starts)
-  if (ends !== undefined && today > ends) return dated('over', `ended ${ends}`, ends)
+  if (starts !== undefined && dayOf(tick) < starts) return dated('not_yet', `starts ${starts}`, starts)
+  if (ends !== undefined && dayOf(now) > ends) return dated('over', `ended ${ends}`, ends)
   return undefined
 }
 

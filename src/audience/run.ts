@@ -72,7 +72,7 @@ export async function runCampaign(
   scheduledFor: Date,
 ): Promise<RunResult> {
   const { database, book, clock } = dependencies
-  const held = await heldBack(database, campaign, clock.now())
+  const held = await heldBack(database, campaign, clock.now(), scheduledFor)
   if (held) return hindered(0, held)
   const run = await beginRun(database, campaign, scheduledFor, clock.now())
   if (run.state !== 'running') {
@@ -95,17 +95,14 @@ export async function runCampaign(
     return { ...hindered(run.runId, refused), ...ages }
   }
   await transaction(database, (tx) => endSeeds(tx, version, now))
-  const opened = await openEpisodes(dependencies, version, run, now)
-  if (opened.ended === 'stopped') {
+  const { ended: cut, ...opened } = await openEpisodes(dependencies, version, run, now)
+  const ended = cut ?? (await transaction(database, (tx) => takeInSeeds(tx, version, run.runId, now)))
+  if (ended === 'stopped') {
     return { runId: run.runId, state: 'stopped', note: 'stopped during the run', ...opened, ...ages }
   }
-  if (opened.ended === 'elsewhere') {
+  if (ended === 'elsewhere') {
     return { runId: run.runId, state: 'already_done', note: 'ended by another process', ...opened, ...ages }
   }
-  await transaction(database, async (tx) => {
-    await lockRun(tx, run.runId)
-    await openSeeds(tx, version, now)
-  })
   // The first run turns empty tables into full ones.
   if ((opened.answers.opened ?? 0) >= MANY)
     await refreshStatistics(database, ['episodes', 'stages', 'touchpoints'])
@@ -216,6 +213,18 @@ async function takeIn(tx: Transaction, opening: Opening, chunk: Chunk): Promise<
     sql`UPDATE runs SET cursor = ${cursor}, ahead = ${bigints([...ahead])} WHERE run_id = ${runId}`,
   )
   return undefined
+}
+
+/** The campaign's seeds, after everybody else. @returns what ended the run before them */
+async function takeInSeeds(
+  tx: Transaction,
+  campaign: CompiledCampaign,
+  runId: number,
+  now: Date,
+): Promise<Ended> {
+  const ended = await whatEnded(tx, campaign.name, await lockRun(tx, runId))
+  if (!ended) await openSeeds(tx, campaign, now)
+  return ended
 }
 
 async function whatEnded(

@@ -17,18 +17,17 @@ export async function endSeeds(tx: Transaction, campaign: CompiledCampaign, now:
 }
 
 /**
- * Gives the campaign's seeds (colleagues who get every message and are never counted) an episode of the version, at
- * its first run: all tiers entered at once, so that each step reaches them within its own delay, and what the return releases at once. Their arm is
- * `seed`, which no report reads, and their group is their own, so that they keep nobody out.
- * @returns how many touchpoint-bearing episodes were opened; 0 when this version has been seeded before
+ * Gives the campaign's seeds (colleagues who get every message and are never counted) an episode of the version, at its
+ * first run: all tiers entered at once, so that each step reaches them within its own delay, and at once what the return
+ * releases. Their arm is `seed`, which no report reads, and their group is their own, so that they keep nobody out.
  */
-export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<number> {
+export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<void> {
   const { seeds, window, grace } = campaign.definition
   const first = campaign.tiers[0]
-  if (seeds.length === 0 || !first) return 0
+  if (seeds.length === 0 || !first) return
   const windowEnds = later(now, window)
   const outcomeUntil = later(windowEnds, grace)
-  return await execute(
+  await execute(
     tx,
     sql`
     WITH drawn AS MATERIALIZED (

@@ -191,6 +191,27 @@ describe('a run over several chunks', () => {
   })
 })
 
+it('opens no episode of a seed once the campaign is stopped, though everybody was taken in before', async () => {
+  const pipeline = await openPipeline({ definition: { seeds: ['u2'] } })
+  const { database } = pipeline
+  const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+  const contact = await pipeline.addContact({ silentSince })
+  await pipeline.addContact({ silentSince })
+  // The stop stands from the very moment the last chunk is committed.
+  await execute(
+    database,
+    sql`CREATE FUNCTION stop_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      INSERT INTO switches (scope, name, state, reason, since)
+        VALUES ('campaign', 'test', 'stopped', 'enough', '2026-03-02'); RETURN NULL; END $$`,
+  )
+  await execute(
+    database,
+    sql`CREATE TRIGGER stop_it AFTER UPDATE OF cursor ON runs FOR EACH ROW EXECUTE FUNCTION stop_it()`,
+  )
+  expect(await pipeline.runNow()).toMatchObject({ state: 'stopped', considered: 1 })
+  expect(await openedIn(pipeline)).toEqual([contact])
+})
+
 it('is held back by the campaign’s days, as they are where it lives, and by what is switched off', async () => {
   const pipeline = await openPipeline({ definition: { starts: '2026-03-03', ends: '2026-03-04' } })
   const { database, campaign } = pipeline

@@ -44,6 +44,26 @@ describe('a scheduler', () => {
     expect(await shop.ran()).toEqual(['alpha', 'beta', 'alpha', 'beta'])
   })
 
+  it('begins on the first day when the schedule says so, and does not catch up with the day before at midnight', async () => {
+    const database = await emptiedDatabase()
+    const clock = manualClock(START)
+    const shop = await openShop({ database, clock, channels: [] })
+    await shop.apply(oneTierCampaign('gamma', ['{ id: ping, channel: log }'], { more: 'starts: 2026-03-04' }))
+    const told: [tick: string, state: string][] = []
+    const look = (moment: string) => {
+      clock.set(new Date(moment))
+      return runDue(shop.runtime, (_, tick, { state }) => told.push([tick.toISOString(), state]))
+    }
+    await look('2026-03-03T23:59:00Z')
+    await look('2026-03-04T00:00:00Z')
+    await look('2026-03-04T09:00:00Z')
+    expect(told).toEqual([
+      ['2026-03-03T09:00:00.000Z', 'not_yet'],
+      ['2026-03-03T09:00:00.000Z', 'not_yet'],
+      ['2026-03-04T09:00:00.000Z', 'done'],
+    ])
+  })
+
   it('keeps no campaign waiting for what is wrong with another', async () => {
     const shop = await openTwo()
     await execute(
