@@ -1,6 +1,13 @@
 import { type SQL, sql } from 'drizzle-orm/sql'
 import type { Clock } from '../clock.ts'
-import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { maskText } from './masking.ts'
 
@@ -24,35 +31,42 @@ export interface Switched {
   readonly before: Switch | undefined
 }
 
+/** Where somebody keeps a record of it: in the same transaction, and only of what did change. */
+interface Recorder {
+  record?(tx: Transaction): Promise<void>
+}
+
+interface Turning extends Recorder {
+  readonly reason: string
+  readonly clock: Clock
+}
+
 /**
  * Holds messages back until {@link resume}. Addresses and numbers in the reason are masked before it is kept: nobody's
  * erasure looks for them there.
  * @throws WinbackError `switch.stopped` for what was stopped for good
  */
-export function pause(
-  database: Database,
-  target: SwitchTarget,
-  options: { reason: string; clock: Clock },
-): Promise<Switched> {
+export function pause(database: Database, target: SwitchTarget, options: Turning): Promise<Switched> {
   return turn(database, target, 'paused', options)
 }
 
 /** Ends it for good: what is stopped cannot be resumed. */
-export function stop(
-  database: Database,
-  target: SwitchTarget,
-  options: { reason: string; clock: Clock },
-): Promise<Switched> {
+export function stop(database: Database, target: SwitchTarget, options: Turning): Promise<Switched> {
   return turn(database, target, 'stopped', options)
 }
 
 /** Lets messages go again. @throws WinbackError `switch.stopped` for what was stopped for good */
-export async function resume(database: Database, target: SwitchTarget): Promise<Switched> {
+export async function resume(
+  database: Database,
+  target: SwitchTarget,
+  { record }: Recorder = {},
+): Promise<Switched> {
   return transaction(database, async (tx) => {
     const before = await find(tx, target)
     if (!before) return { outcome: 'unchanged', now: undefined, before: undefined }
     refuseStopped(before)
     await execute(tx, sql`DELETE FROM switches WHERE scope = ${target.scope} AND name = ${target.name}`)
+    await record?.(tx)
     return { outcome: 'changed', now: undefined, before }
   })
 }
@@ -70,7 +84,7 @@ async function turn(
   database: Database,
   target: SwitchTarget,
   state: Switch['state'],
-  { reason, clock }: { reason: string; clock: Clock },
+  { reason, clock, record }: Turning,
 ): Promise<Switched> {
   return transaction(database, async (tx) => {
     const before = await find(tx, target)
@@ -86,7 +100,10 @@ async function turn(
            WHERE switches.state <> 'stopped'
           RETURNING scope, name, state, reason, since`,
     )
-    if (now) return { outcome: 'changed', now, before }
+    if (now) {
+      await record?.(tx)
+      return { outcome: 'changed', now, before }
+    }
     const stopped = await find(tx, target)
     if (stopped && state === 'paused') refuseStopped(stopped)
     return { outcome: 'unchanged', now: stopped, before }

@@ -10,6 +10,7 @@ import { refreshReports } from '../../src/service/reporting.ts'
 import { endAbsence, recordAbsence } from '../../src/touchpoints/absences.ts'
 import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
 import { addUser, issueLink } from '../../src/web/accounts/users.ts'
+import { createApiKey } from '../../src/web/api-keys.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
 import { type OutboxChoice, readOutbox } from '../../src/web/pages/outbox-lines.ts'
 import { Table } from '../../src/web/pages/parts.tsx'
@@ -513,9 +514,52 @@ describe('what a role may', () => {
       'contact.preferences': 'admin,agent,operator',
       'key.create': 'admin',
       'signing_key.rotate': 'admin',
-      'switch.pause': 'admin,operator',
-      'switch.resume': 'admin,operator',
+      // The admin found it paused already, and then no more: nothing was changed, and nothing is recorded.
+      'switch.pause': 'operator',
+      'switch.resume': 'operator',
     })
+  })
+
+  it('changes nothing that it cannot record', async () => {
+    const standing = async () =>
+      await rows(
+        database,
+        sql`SELECT (SELECT count(*) FROM switches) AS switches, (SELECT count(*) FROM users) AS users,
+              (SELECT count(*) FROM users WHERE disabled_at IS NULL) AS may, (SELECT count(*) FROM api_keys) AS keys,
+              (SELECT count(*) FROM api_keys WHERE revoked_at IS NULL) AS good,
+              (SELECT count(*) FROM signing_keys) AS signing, (SELECT count(*) FROM user_links) AS links,
+              (SELECT count(*) FROM campaign_plans) AS plans,
+              (SELECT count(*) FROM campaign_plans WHERE approved IS NOT NULL) AS decided`,
+      )
+    const { keyId } = await createApiKey(database, { name: 'till', scopes: ['read'], now: NOW, by: 'test' })
+    await post('/campaigns/spring/plan', 'operator')
+    const [plan] = await rows<{ id: number }>(database, sql`SELECT max(plan_id) AS id FROM campaign_plans`)
+    const before = await standing()
+    await execute(
+      database,
+      sql`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$`,
+    )
+    await execute(
+      database,
+      sql`CREATE TRIGGER full_disk BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION full_disk()`,
+    )
+    const changes: readonly [path: string, fields?: Record<string, string>][] = [
+      ['/campaigns/spring/plan'],
+      ['/campaigns/spring/decide', { plan: String(plan?.id), do: 'reject' }],
+      ['/campaigns/spring/pause', { reason: 'wrong price' }],
+      ['/campaigns/spring/stop', { confirm: 'spring' }],
+      ['/settings/users', { name: 'eve', role: 'admin' }],
+      ['/settings/users/link', { name: 'viewer' }],
+      ['/settings/users/switch', { name: 'viewer', to: 'out' }],
+      ['/settings/keys', { name: 'k', scope: 'read' }],
+      ['/settings/keys/revoke', { key: keyId }],
+      ['/settings/signing-keys'],
+    ]
+    for (const [path, fields] of changes) {
+      expect(`${path} ${(await post(path, 'admin', fields)).status}`).toBe(`${path} 500`)
+    }
+    await execute(database, sql`DROP FUNCTION full_disk CASCADE`)
+    expect(await standing()).toEqual(before)
   })
 
   it('has no API that a session opens, and none that a key for reading changes anything by', async () => {

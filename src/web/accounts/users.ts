@@ -2,7 +2,14 @@ import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { later } from '../../clock.ts'
 import { typedText } from '../../config/typed-text.ts'
-import { type Database, execute, rows, type Session, transaction } from '../../database/connect.ts'
+import {
+  type Database,
+  execute,
+  rows,
+  type Session,
+  type Transaction,
+  transaction,
+} from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { hashPassword, PASSWORD_LENGTH } from './passwords.ts'
 import type { Role } from './roles.ts'
@@ -66,11 +73,15 @@ export async function addUser(
   })
 }
 
-/** Changes what a user may do, or shuts a user out, who is then signed out everywhere. @throws WinbackError `users.last_admin` */
+/**
+ * Changes what a user may do, or shuts a user out, who is then signed out everywhere.
+ * @param change.record keeps a record of it, in the same transaction
+ * @throws WinbackError `users.last_admin`
+ */
 export async function changeUser(
   database: Database,
   userId: number,
-  change: { role?: Role; disabled?: boolean; now: Date },
+  change: { role?: Role; disabled?: boolean; now: Date; record?(tx: Transaction): Promise<void> },
 ): Promise<void> {
   await transaction(database, async (tx) => {
     // One change at a time: two admins who shut each other out would leave nobody.
@@ -103,6 +114,7 @@ export async function changeUser(
       // A link made before must not let them in again by itself once they may come back.
       await execute(tx, sql`DELETE FROM user_links WHERE user_id = ${userId}`)
     }
+    await change.record?.(tx)
   })
 }
 
@@ -140,12 +152,14 @@ export async function linkOwner(session: Session, secret: string, now: Date): Pr
 /**
  * Sets the password and uses up the user's links, in one transaction: of two who open them at once, one sets it. Signs the
  * user out everywhere else.
+ * @param record keeps a record of it, in the same transaction
  */
 export async function usePasswordLink(
   database: Database,
   secret: string,
   password: string,
   now: Date,
+  record?: (tx: Transaction, user: User) => Promise<void>,
 ): Promise<User | 'no_link' | 'too_short'> {
   if ([...password].length < PASSWORD_LENGTH) return 'too_short'
   const kept = await hashPassword(password)
@@ -161,6 +175,7 @@ export async function usePasswordLink(
     await execute(tx, sql`DELETE FROM user_links WHERE user_id = ${owner.userId}`)
     await execute(tx, sql`UPDATE users SET password = ${kept} WHERE user_id = ${owner.userId}`)
     await endSessions(tx, owner.userId)
+    await record?.(tx, owner)
     return owner
   })
 }

@@ -3,6 +3,7 @@ import { shortHash } from '../../config/inputs.ts'
 import * as switches from '../../config/switches.ts'
 import { typedText } from '../../config/typed-text.ts'
 import { appliedNames } from '../../config/versions.ts'
+import { transaction } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { recordStop } from '../../outcomes/silence.ts'
 import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../plans.ts'
@@ -38,8 +39,15 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
         const plan = await desk.plan(nameOf(visit))
         if (!plan.changed)
           return back(visit, say('These very files run already.', '正在运行的就是这些文件。'))
-        await storePlan(database, plan, visit.user.userId, visit.now)
-        await visit.audit('campaign.plan', `campaign ${plan.campaign}`, { plan: shortHash(plan.inputs) })
+        await transaction(database, async (tx) => {
+          await storePlan(tx, plan, visit.user.userId, visit.now)
+          await visit.audit(
+            'campaign.plan',
+            `campaign ${plan.campaign}`,
+            { plan: shortHash(plan.inputs) },
+            tx,
+          )
+        })
         return visit.go(`/campaigns/${plan.campaign}#plan`)
       }),
     )
@@ -57,8 +65,12 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
         const detail = { plan: shortHash(plan.inputs) }
         if (form.get('do') !== 'approve') {
           const decision = { approved: false, by: user.userId, now: visit.now }
-          if (!(await decidePlan(database, plan.planId, decision))) return decided()
-          await visit.audit('campaign.reject', about, detail)
+          const rejected = await transaction(database, async (tx) => {
+            const first = await decidePlan(tx, plan.planId, decision)
+            if (first) await visit.audit('campaign.reject', about, detail, tx)
+            return first
+          })
+          if (!rejected) return decided()
           return back(visit, say('The plan was turned down; nothing changed.', '计划已退回，未做更改。'))
         }
         if (plan.plannedBy === user.userId && (await othersMayApprove(database, user.userId))) {
@@ -67,9 +79,10 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
         const { version } = await desk.apply(plan.campaign, plan.inputs, user.name)
         const decision = { approved: true, by: user.userId, now: visit.now, version }
         // Approved twice at once, it was applied once.
-        if (await decidePlan(database, plan.planId, decision)) {
-          await visit.audit('campaign.apply', about, { ...detail, version })
-        }
+        await transaction(database, async (tx) => {
+          if (!(await decidePlan(tx, plan.planId, decision))) return
+          await visit.audit('campaign.apply', about, { ...detail, version }, tx)
+        })
         return back(visit, say(`Version ${version} is what runs from now on.`, `版本 ${version} 现已生效。`))
       }),
     )
@@ -77,20 +90,33 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
       '/campaigns/:campaign/pause',
       act(dependencies, 'operate', async (visit) => {
         await assertApplied(visit, nameOf(visit))
-        await switches.pause(database, target(visit), { reason: reasonOf(visit), clock })
-        await visit.audit('switch.pause', `campaign ${nameOf(visit)}`, { reason: reasonOf(visit) })
+        const reason = reasonOf(visit)
+        const about = `campaign ${nameOf(visit)}`
+        const { outcome } = await switches.pause(database, target(visit), {
+          ...{ reason, clock },
+          record: (tx) => visit.audit('switch.pause', about, { reason }, tx),
+        })
         return back(
           visit,
-          visit.say('Paused, on every machine. What is due waits.', '已在所有机器上暂停，到期消息等待。'),
+          outcome === 'changed'
+            ? visit.say('Paused, on every machine. What is due waits.', '已在所有机器上暂停，到期消息等待。')
+            : visit.say('It was paused already; the reason stays.', '此前已暂停，原因保持不变。'),
         )
       }),
     )
     .post(
       '/campaigns/:campaign/resume',
       act(dependencies, 'operate', async (visit) => {
-        await switches.resume(database, target(visit))
-        await visit.audit('switch.resume', `campaign ${nameOf(visit)}`)
-        return back(visit, visit.say('It goes on.', '已恢复。'))
+        const about = `campaign ${nameOf(visit)}`
+        const { outcome } = await switches.resume(database, target(visit), {
+          record: (tx) => visit.audit('switch.resume', about, null, tx),
+        })
+        return back(
+          visit,
+          outcome === 'changed'
+            ? visit.say('It goes on.', '已恢复。')
+            : visit.say('It was not paused.', '此活动并未暂停。'),
+        )
       }),
     )
     .post(
@@ -102,9 +128,12 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
           const words = visit.say('Not stopped: the name was not typed.', '未停止：没有输入活动名称。')
           return await showCampaign(visit, campaign, { form: 'stop', field: 'confirm', words })
         }
-        await switches.stop(database, target(visit), { reason: reasonOf(visit), clock })
+        const reason = reasonOf(visit)
+        await switches.stop(database, target(visit), {
+          ...{ reason, clock },
+          record: (tx) => visit.audit('switch.stop', `campaign ${campaign}`, { reason }, tx),
+        })
         const cancelled = await recordStop(database, visit.now, campaign)
-        await visit.audit('switch.stop', `campaign ${campaign}`, { reason: reasonOf(visit), cancelled })
         return back(
           visit,
           visit.say(

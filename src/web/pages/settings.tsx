@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { LONGEST_TYPED } from '../../config/typed-text.ts'
+import { type Transaction, transaction } from '../../database/connect.ts'
 import { type ListedKey, listSigningKeys, rotateSigningKey } from '../../database/signing-keys.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { isRole, ROLES } from '../accounts/roles.ts'
@@ -18,6 +19,14 @@ type Wrong = RefusedForm<'user' | 'key'>
 
 const wrong = (form: Wrong['form'], field: string, words: string): Wrong => ({ form, field, words })
 
+/** A name that cannot be taken, said beside its field. @throws what is anything else */
+const refusedAs =
+  ({ language }: Visit, form: Wrong['form']) =>
+  (error: unknown): Wrong => {
+    if (error instanceof WinbackError) return wrong(form, 'name', refusalWords(error, language)[0])
+    throw error
+  }
+
 export function settingsPages(dependencies: PagesDependencies): Hono {
   const { runtime } = dependencies
   const { database } = runtime
@@ -29,9 +38,9 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
         return typeof done === 'string' ? visit.go('/settings', done) : await showSettings(visit, done)
       }),
     ] as const
-  const linkFor = async (visit: Visit, user: User) => {
+  const linkFor = async (visit: Visit, user: User, tx: Transaction) => {
     const base = runtime.workspace.web.url ?? new URL(visit.c.req.url).origin
-    const link = `${base}${await issueLink(database, user.userId, visit.now)}`
+    const link = `${base}${await issueLink(tx, user.userId, visit.now)}`
     return visit.say(
       `For ${user.name}, once, within a week: ${link}`,
       `给 ${user.name} 的链接（一次有效，一周内）：${link}`,
@@ -50,26 +59,21 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
       ...on('/settings/users', async (visit) => {
         const role = visit.form.get('role') ?? ''
         if (!isRole(role)) return wrong('user', 'role', visit.say('Choose a role.', '请选择角色。'))
-        const user = await addUser(database, {
-          name: visit.form.get('name') ?? '',
-          role,
-          now: visit.now,
-          by: visit.user.name,
-        }).catch((error: unknown) => {
-          if (error instanceof WinbackError)
-            return wrong('user', 'name', refusalWords(error, visit.language)[0])
-          throw error
-        })
-        if ('form' in user) return user
-        await visit.audit('user.add', `user ${user.name}`, { role })
-        return await linkFor(visit, user)
+        const name = visit.form.get('name') ?? ''
+        return await transaction(database, async (tx) => {
+          const user = await addUser(tx, { name, role, now: visit.now, by: visit.user.name })
+          await visit.audit('user.add', `user ${user.name}`, { role }, tx)
+          return await linkFor(visit, user, tx)
+        }).catch(refusedAs(visit, 'user'))
       }),
     )
     .post(
       ...on('/settings/users/link', (visit) =>
         named(visit, async (user) => {
-          await visit.audit('user.link', `user ${user.name}`)
-          return await linkFor(visit, user)
+          return await transaction(database, async (tx) => {
+            await visit.audit('user.link', `user ${user.name}`, null, tx)
+            return await linkFor(visit, user, tx)
+          })
         }),
       ),
     )
@@ -79,8 +83,9 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
           // As the button said: pressed twice, or on a page from before another admin's press, it does not turn it round.
           const disabled = visit.form.get('to') === 'out'
           if (disabled !== (user.disabledAt !== null)) {
-            await changeUser(database, user.userId, { disabled, now: visit.now })
-            await visit.audit(disabled ? 'user.disable' : 'user.enable', `user ${user.name}`)
+            const action = disabled ? 'user.disable' : 'user.enable'
+            const record = (tx: Transaction) => visit.audit(action, `user ${user.name}`, null, tx)
+            await changeUser(database, user.userId, { disabled, now: visit.now, record })
           }
           return disabled
             ? visit.say(`${user.name} is out.`, `${user.name} 已停用。`)
@@ -96,32 +101,31 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
         if (name === '') return wrong('key', 'name', say('Say who will use it.', '请填写使用者。'))
         if (scopes.length === 0)
           return wrong('key', 'scope', say('Choose what the key may do.', '请选择密钥的权限。'))
-        const made = await createApiKey(database, { name, scopes, now, by: user.name }).catch(
-          (error: unknown) => {
-            if (error instanceof WinbackError)
-              return wrong('key', 'name', refusalWords(error, visit.language)[0])
-            throw error
-          },
-        )
-        if ('form' in made) return made
-        const { text, keyId } = made
-        await visit.audit('key.create', `key ${keyId}`, { name, scopes })
-        return say(`Shown this once: ${text}`, `仅显示一次：${text}`)
+        return await transaction(database, async (tx) => {
+          const { text, keyId } = await createApiKey(tx, { name, scopes, now, by: user.name })
+          await visit.audit('key.create', `key ${keyId}`, { name, scopes }, tx)
+          return say(`Shown this once: ${text}`, `仅显示一次：${text}`)
+        }).catch(refusedAs(visit, 'key'))
       }),
     )
     .post(
       ...on('/settings/keys/revoke', async (visit) => {
         const keyId = visit.form.get('key') ?? ''
-        const key = await revokeApiKey(database, keyId, visit.now)
-        if (!key) return visit.say('There is no such key.', '没有此密钥。')
-        await visit.audit('key.revoke', `key ${keyId}`)
-        return visit.say('Revoked.', '已吊销。')
+        return await transaction(database, async (tx) => {
+          const key = await revokeApiKey(tx, keyId, visit.now)
+          if (!key) return visit.say('There is no such key.', '没有此密钥。')
+          await visit.audit('key.revoke', `key ${keyId}`, null, tx)
+          return visit.say('Revoked.', '已吊销。')
+        })
       }),
     )
     .post(
       ...on('/settings/signing-keys', async (visit) => {
-        const keyId = await rotateSigningKey(database, visit.now)
-        await visit.audit('signing_key.rotate', `signing key ${keyId}`)
+        const keyId = await transaction(database, async (tx) => {
+          const made = await rotateSigningKey(tx, visit.now)
+          await visit.audit('signing_key.rotate', `signing key ${made}`, null, tx)
+          return made
+        })
         return visit.say(
           `Key ${keyId} signs from now on; links that are out stay good.`,
           `今后由密钥 ${keyId} 签名，已发出的链接仍有效。`,

@@ -138,8 +138,14 @@ export function signInPages(dependencies: PagesDependencies): Hono {
       if (!owner) return show(c, guest, deadLink(guest), <DeadLink guest={guest} />, 404)
       const password = form.get('password') ?? ''
       const again = form.get('again') ?? ''
+      const address = addressOf(c)
+      const entry = { at: guest.now, via: 'web', action: 'user.password', address } as const
       const user =
-        password === again ? await usePasswordLink(database, secret, password, guest.now) : 'differ'
+        password === again
+          ? await usePasswordLink(database, secret, password, guest.now, (tx, { name }) =>
+              recordAudit(tx, { ...entry, actor: name }),
+            )
+          : 'differ'
       if (user === 'no_link') return show(c, guest, deadLink(guest), <DeadLink guest={guest} />, 404)
       if (typeof user === 'string') {
         const words =
@@ -161,14 +167,6 @@ export function signInPages(dependencies: PagesDependencies): Hono {
           422,
         )
       }
-      const address = addressOf(c)
-      await recordAudit(database, {
-        at: guest.now,
-        actor: user.name,
-        via: 'web',
-        action: 'user.password',
-        address,
-      })
       setSession(c, runtime, await openSession(database, user.userId, address, guest.now))
       await rememberBrowser(c, runtime, user.userId)
       return c.redirect('/', 303)
