@@ -71,6 +71,7 @@ function voiceOf(name: string, reason: string | undefined, part: string): Voice 
   if (name === 'erasure' || reason === 'erased') return { by: 'erasure' }
   if (name === 'call: wrong number') return { by: 'bounce' }
   if (!name.startsWith('receipt')) return { by: 'other', source: part }
+  if (reason === 'unsubscribe') return { by: 'person' }
   if (reason === 'hard_bounce') return { by: 'bounce' }
   return reason === 'complaint' ? { by: 'complaint' } : { by: 'other', source: part }
 }

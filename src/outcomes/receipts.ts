@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import type { DeliveryEvent } from '../channels/channel.ts'
+import type { DeliveryEvent, EventKind } from '../channels/channel.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { type Database, preparedRows, type Transaction, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
@@ -30,14 +30,17 @@ export interface Recorded {
 
 /**
  * Records what a channel's provider reports, with all that follows, in one transaction: an uncertain send is settled,
- * a hard bounce or a complaint silences the address it went to, the ledger gets the difference to what the message cost in fact.
- * An event about a message we never gave to this channel is left alone.
+ * a hard bounce, a complaint or an unsubscription silences the address it went to, the ledger gets the difference to what the
+ * message cost in fact. An event about a message we never gave to this channel is left alone.
+ * @param onLeaving hears of whoever complains or wants no more on a channel whose messages go to no address; in the transaction,
+ *   once for each event
  */
 export async function recordReceipts(
   database: Database,
   now: Date,
   channel: ReportingChannel,
   events: readonly DeliveryEvent[],
+  onLeaving?: (tx: Transaction, events: readonly DeliveryEvent[]) => Promise<void>,
 ): Promise<Recorded> {
   if (events.length === 0) return { added: 0, ignored: 0, settled: 0, suppressed: 0 }
   await ensurePartitions(database, 'touchpoint_records', [now])
@@ -47,6 +50,8 @@ export async function recordReceipts(
     const added = await addEvents(tx, now, channel.name, events)
     if (added.length === 0) return { added: 0, ignored: events.length, settled: 0, suppressed: 0 }
     const suppressed = await suppressAddresses(tx, now, channel, added)
+    const leaving = added.filter(({ kind }) => kind === 'unsubscribed' || kind === 'complaint')
+    if (leaving.length > 0 && !isAddressed(channel)) await onLeaving?.(tx, leaving)
     const locked = await lockRecords(tx, added)
     const known = knownSent(added)
     // What is recorded and in no doubt stays so while it is locked: mostly, nothing is left to be settled.
@@ -116,7 +121,14 @@ export function knownByReport(message: TouchpointKey): Settlement {
   return settlementOf(message, 'sent', null, 'known by a receipt')
 }
 
-/** Hard bounces and complaints put the address a message went to on the do-not-contact list and skip what waits for it. */
+/** Why an address gets nothing more, by what was reported of a message to it. */
+const FINAL: Readonly<Partial<Record<EventKind, string>>> = {
+  hard_bounce: 'hard_bounce',
+  complaint: 'complaint',
+  unsubscribed: 'unsubscribe',
+}
+
+/** Puts the addresses of messages of which something {@link FINAL} was reported on the do-not-contact list, and skips what waits. */
 async function suppressAddresses(
   tx: Transaction,
   now: Date,
@@ -124,9 +136,11 @@ async function suppressAddresses(
   events: readonly DeliveryEvent[],
 ): Promise<number> {
   if (!isAddressed(channel)) return 0
-  const final = events.filter((event) => event.kind === 'hard_bounce' || event.kind === 'complaint')
   const soft = events.filter((event) => event.kind === 'soft_bounce')
-  const said = final.map((event) => ({ ...event, reason: event.kind }))
+  const said = events.flatMap((event) => {
+    const reason = FINAL[event.kind]
+    return reason === undefined ? [] : [{ ...event, reason }]
+  })
   const found = [
     ...(said.length > 0 ? await findSentTo(tx, channel, said) : []),
     ...(soft.length > 0 ? await findWornOut(tx, channel, soft) : []),

@@ -4,6 +4,7 @@ import { type Recorded, recordReceipts } from '../outcomes/receipts.ts'
 import { recordReplies } from '../outcomes/replies.ts'
 import { takeCallReports } from './calls.ts'
 import type { Runtime } from './runtime.ts'
+import { refuseReported } from './unsubscribing.ts'
 
 /** What became of a provider's call. */
 export interface Taken extends Recorded {
@@ -40,7 +41,9 @@ export async function takeReceipts(
   }
   const reporting = runtime.reporting(channelName)
   const ours = read.events.filter((event) => isOurs(worker.installation, event))
-  const recorded = await recordReceipts(database, now, reporting, ours)
+  const recorded = await recordReceipts(database, now, reporting, ours, (tx, leaving) =>
+    refuseReported(tx, runtime, channelName, leaving),
+  )
   const ignored = recorded.ignored + read.events.length - ours.length
   const keyed = read.replies.flatMap((reply) => {
     const { kind } = reporting
