@@ -6,7 +6,7 @@ import { plainText } from '../templates/text.ts'
 import { LONGEST_MAILBOX, parseAddress, parseMailbox, parseSender, type Sender } from './address.ts'
 import { classify } from './handover.ts'
 import { composeMail, type EmailContent, headerText, type Letterhead } from './message.ts'
-import { readSendgrid } from './sendgrid.ts'
+import { readSendgrid, sendgridHeader } from './sendgrid.ts'
 import { sendgridKey } from './sendgrid-key.ts'
 import { createSesReader } from './ses.ts'
 import { type EmailSettings, emailSettings } from './settings.ts'
@@ -114,6 +114,7 @@ export function openEmail(
       bounce: mailboxFrom(settings.bounces, 'bounces'),
       unsubscribe: mailboxFrom(settings.unsubscribe, 'unsubscribe'),
     },
+    ...(settings.receipts.sendgrid ? { providerHeaders: sendgridHeader } : {}),
   }
   const reader = receiptsReader(settings, context)
   const transport = openTransport(settings, timing)

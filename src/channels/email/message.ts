@@ -71,6 +71,14 @@ export interface Letterhead {
   readonly tracking: Tracking
   /** Mailboxes of ours, `local@domain`; the reference is added behind a plus. */
   readonly mailboxes: { readonly bounce: string | undefined; readonly unsubscribe: string | undefined }
+  /** Headers for the provider alone, who takes them off. */
+  providerHeaders?(message: Referred): Readonly<Record<string, PreparedHeader>>
+}
+
+/** A header that goes out as it is: ASCII, on one line. */
+export interface PreparedHeader {
+  readonly prepared: true
+  readonly value: string
 }
 
 /** `leave@shop.example` as `leave+<signed reference>@shop.example`. */
@@ -122,6 +130,7 @@ export async function composeMail(
       // Gmail's figures by campaign, by us, by our domain.
       'Feedback-ID': headerText(`${message.stream ?? 'winback'}:winback:${sender.domain}`),
       ...unsubscribeHeaders(head, message),
+      ...head.providerHeaders?.(message),
     },
     html: textPart('html', links ? trackHtml(content.html, links, message, head.tracking) : content.html),
     text: textPart('plain', content.text),

@@ -1,7 +1,10 @@
 import { type KeyObject, verify } from 'node:crypto'
 import { z } from 'zod'
 import type { DeliveryEvent, EventKind, Receipts, RefusedWebhook, Webhook } from '../channel.ts'
-import { referenceOfId } from './message.ts'
+import { parseJson } from '../http.ts'
+import { type Referred, readReference, referenceOf } from '../reference.ts'
+import { isMachine } from './machine.ts'
+import { type PreparedHeader, referenceOfId } from './message.ts'
 
 // SendGrid's signed event webhook: ECDSA on P-256 over the timestamp and the raw body.
 // https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
@@ -11,8 +14,24 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   delivered: 'delivered',
   deferred: 'soft_bounce',
   spamreport: 'complaint',
+  // Its own link, where its subscription tracking is on, or one of its unsubscribe groups.
+  unsubscribe: 'unsubscribed',
+  group_unsubscribe: 'unsubscribed',
   open: 'opened',
   click: 'clicked',
+}
+
+/** The unique argument by which SendGrid names our message in every event. */
+const ARGUMENT = 'winback'
+
+/**
+ * The header by which SendGrid is told what to call a message in its events; it takes it off. Of the Message-ID it speaks in
+ * events of the delivery alone, and in none of what people do with the mail: no complaint, no unsubscription.
+ * https://www.twilio.com/docs/sendgrid/for-developers/sending-email/unique-arguments
+ */
+export function sendgridHeader(message: Referred): Record<string, PreparedHeader> {
+  const value = JSON.stringify({ unique_args: { [ARGUMENT]: referenceOf(message) } })
+  return { 'X-SMTPAPI': { prepared: true, value } }
 }
 
 /**
@@ -24,16 +43,20 @@ const ABOUT_THE_ADDRESS = new Set([
   ...['Bounced Address', 'Invalid', 'Unsubscribed Address', 'Spam Reporting Address'],
 ])
 
+/** What is of another shape is left out: an account's own arguments and categories stand beside these. */
+const text = z.string().optional().catch(undefined)
 const event = z.looseObject({
   event: z.string(),
   timestamp: z.number(),
   sg_event_id: z.string().min(1).max(200),
-  sg_message_id: z.string().optional(),
-  'smtp-id': z.string().optional(),
-  type: z.string().optional(),
-  reason: z.string().optional(),
-  response: z.string().optional(),
-  sg_machine_open: z.boolean().optional(),
+  sg_message_id: text,
+  [ARGUMENT]: text,
+  'smtp-id': text,
+  type: text,
+  reason: text,
+  response: text,
+  useragent: text,
+  sg_machine_open: z.boolean().optional().catch(undefined),
 })
 
 /** A signature older than this is a replay. Seconds. */
@@ -54,18 +77,17 @@ export function readSendgrid(webhook: Webhook, key: KeyObject): Receipts | Refus
   return { outcome: 'accepted', replies: [], events: parsed.flatMap((one) => eventOf(one) ?? []) }
 }
 
+/** Those that can be read; undefined where that is none of those there are. One must not lose what stands beside it. */
 function parseEvents(body: Uint8Array): z.output<typeof event>[] | undefined {
-  try {
-    const parsed = z.array(event).safeParse(JSON.parse(Buffer.from(body).toString('utf8')))
-    return parsed.success ? parsed.data : undefined
-  } catch {
-    return undefined
-  }
+  const value = parseJson(Buffer.from(body).toString('utf8'))
+  if (!Array.isArray(value)) return undefined
+  const read = value.flatMap((each) => event.safeParse(each).data ?? [])
+  return read.length === 0 && value.length > 0 ? undefined : read
 }
 
 /** Undefined for what is about no message of ours, or says nothing of its delivery. */
 function eventOf(one: z.output<typeof event>): DeliveryEvent | undefined {
-  const reference = referenceOfId(one['smtp-id'] ?? '')
+  const reference = readReference(one[ARGUMENT] ?? '') ?? referenceOfId(one['smtp-id'] ?? '')
   const kind = kindOf(one)
   if (!reference || !kind) return undefined
   const detail = one.reason ?? one.response
@@ -82,7 +104,10 @@ function eventOf(one: z.output<typeof event>): DeliveryEvent | undefined {
 function kindOf(one: z.output<typeof event>): EventKind | undefined {
   if (one.event === 'bounce') return one.type === 'blocked' ? 'soft_bounce' : 'hard_bounce'
   if (one.event === 'dropped') return ABOUT_THE_ADDRESS.has(one.reason ?? '') ? 'hard_bounce' : 'soft_bounce'
-  if (one.event === 'open' && one.sg_machine_open) return 'prefetched'
+  // As with our own links: what a scanner follows is no click.
+  const machine = one.sg_machine_open || (one.useragent !== undefined && isMachine(one.useragent, undefined))
+  if (machine && one.event === 'open') return 'prefetched'
+  if (machine && one.event === 'click') return undefined
   return Object.hasOwn(KINDS, one.event) ? KINDS[one.event] : undefined
 }
 

@@ -1,6 +1,7 @@
 import { createVerify, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import type { DeliveryEvent, EventKind, Receipts, RefusedWebhook, Webhook } from '../channel.ts'
+import { isMachine } from './machine.ts'
 import { referenceOfId } from './message.ts'
 
 // Amazon SES by SNS. A notification is believed when its topic is one of ours and its signature is that of a
@@ -47,8 +48,11 @@ const notification = z.looseObject({
       bouncedRecipients: z.array(z.looseObject({ diagnosticCode: z.string().optional() })).optional(),
     })
     .optional(),
-  complaint: z.looseObject({ complaintFeedbackType: z.string().optional() }).optional(),
+  complaint: z.looseObject({ complaintFeedbackType: z.string().nullish() }).optional(),
+  open: z.looseObject({ userAgent: z.string().optional() }).optional(),
+  click: z.looseObject({ userAgent: z.string().optional() }).optional(),
 })
+type Told = z.output<typeof notification>
 
 export interface SesReader {
   read(webhook: Webhook): Promise<Receipts | RefusedWebhook>
@@ -140,20 +144,29 @@ const KINDS: Readonly<Record<string, EventKind>> = {
   Reject: 'soft_bounce',
 }
 
-function eventOf(told: z.output<typeof notification>, message: Envelope): DeliveryEvent[] | undefined {
+/** Feedback (RFC 5965, 6591) that is no complaint of a person: it came out of the junk folder, it is about a signature or a virus. */
+const NO_COMPLAINT = ['not-spam', 'auth-failure', 'virus']
+
+function kindOf(told: Told): EventKind | undefined {
+  const type = told.eventType ?? told.notificationType ?? ''
+  if (type === 'Bounce') return told.bounce?.bounceType === 'Permanent' ? 'hard_bounce' : 'soft_bounce'
+  const feedback = told.complaint?.complaintFeedbackType?.toLowerCase() ?? ''
+  if (type === 'Complaint' && NO_COMPLAINT.includes(feedback)) return undefined
+  // As with our own links: what a scanner follows is no click.
+  const { userAgent } = told.open ?? told.click ?? {}
+  const machine = userAgent !== undefined && isMachine(userAgent, undefined)
+  if (machine && type === 'Open') return 'prefetched'
+  if (machine && type === 'Click') return undefined
+  return Object.hasOwn(KINDS, type) ? KINDS[type] : undefined
+}
+
+function eventOf(told: Told, message: Envelope): DeliveryEvent[] | undefined {
   const own = told.mail.headers?.find(({ name }) => name.toLowerCase() === 'message-id')?.value
   const reference = referenceOfId(own ?? told.mail.commonHeaders?.messageId ?? '')
-  const type = told.eventType ?? told.notificationType ?? ''
-  const kind =
-    type === 'Bounce'
-      ? told.bounce?.bounceType === 'Permanent'
-        ? 'hard_bounce'
-        : 'soft_bounce'
-      : Object.hasOwn(KINDS, type)
-        ? KINDS[type]
-        : undefined
+  const kind = kindOf(told)
   if (!reference || !kind) return undefined
-  const detail = told.bounce?.bouncedRecipients?.[0]?.diagnosticCode ?? told.complaint?.complaintFeedbackType
+  const detail =
+    told.bounce?.bouncedRecipients?.[0]?.diagnosticCode ?? told.complaint?.complaintFeedbackType ?? undefined
   const at = new Date(message.Timestamp)
   return [
     {

@@ -75,6 +75,15 @@ function headLines(mail: CapturedMail): string[] {
 }
 
 describe('a mail', () => {
+  it('names itself to SendGrid, who says of no complaint which Message-ID it is about', async () => {
+    const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const public_key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
+    const settings = { receipts: { sendgrid: { public_key } } }
+    const mail = await deliver('subject: Hello', '<p>Hi</p>', {}, { settings })
+    expect(JSON.parse(mail.header('x-smtpapi') ?? '')).toEqual({ unique_args: { winback: 'wb-1-1' } })
+    expect((await deliver('subject: Hello', '<p>Hi</p>', {})).header('x-smtpapi')).toBeUndefined()
+  })
+
   it('carries the picture of a chart within it, where the text shows it', async () => {
     const months = Array.from({ length: 12 }, (_, no) => ({
       month: `2026-${String(no + 1).padStart(2, '0')}`,

@@ -112,10 +112,27 @@ describe('Amazon SES by SNS', () => {
     [{ eventType: 'Delivery' }, 'delivered'],
     [{ eventType: 'Open' }, 'opened'],
     [{ eventType: 'Click' }, 'clicked'],
+    [{ eventType: 'Open', open: { userAgent: 'Mozilla/5.0' } }, 'prefetched'],
+    [{ eventType: 'Open', open: { userAgent: 'Mozilla/5.0 (iPhone) Mail/1' } }, 'opened'],
+    [{ notificationType: 'Complaint', complaint: { complaintFeedbackType: null } }, 'complaint'],
   ] as const)('%o → %s', async ([event, kind]) => {
     expect(await post('ses', JSON.stringify(envelope(told(event))))).toMatchObject({
       outcome: 'accepted',
       events: [{ ...REFERENCE, kind, eventId: 'sns m-1', providerId: 'ses-1' }],
+    })
+  })
+
+  it.for([
+    ...['not-spam', 'auth-failure', 'virus'].map((complaintFeedbackType) => ({
+      eventType: 'Complaint',
+      complaint: { complaintFeedbackType },
+    })),
+    { eventType: 'Click', click: { userAgent: 'SafeLinks scanner' } },
+    { eventType: 'Rendering Failure' },
+  ])('%o says nothing of a person', async (event) => {
+    expect(await post('ses', JSON.stringify(envelope(told(event))))).toMatchObject({
+      outcome: 'accepted',
+      events: [],
     })
   })
 
@@ -251,6 +268,39 @@ describe('SendGrid', () => {
         {},
         {},
       ],
+    })
+  })
+
+  it('knows the message of what a person did, in which the Message-ID does not stand', async () => {
+    const named = (more: object) => {
+      const { 'smtp-id': _, ...rest } = event({ winback: 'wb-0123abcd-c-9l', ...more })
+      return rest
+    }
+    const body = JSON.stringify([
+      named({ event: 'spamreport' }),
+      named({ event: 'unsubscribe' }),
+      named({ event: 'group_unsubscribe' }),
+      named({ event: 'open', useragent: 'Mozilla/5.0 (iPhone) Mail/1' }),
+      named({ event: 'open', useragent: 'YahooMailProxy; https://help.yahoo.com' }),
+      named({ event: 'click', useragent: 'Mozilla/5.0 (iPhone) Mail/1' }),
+      named({ event: 'click', useragent: 'SafeLinks scanner' }),
+    ])
+    const read = await post('sendgrid', body, signed(body))
+    expect(read.outcome === 'accepted' && read.events.map(({ kind }) => kind)).toEqual([
+      ...['complaint', 'unsubscribed', 'unsubscribed', 'opened', 'prefetched', 'clicked'],
+    ])
+    expect(read).toMatchObject({ events: [{ ...REFERENCE, installation: '0123abcd' }, {}, {}, {}, {}, {}] })
+  })
+
+  it('one event that cannot be read costs none of those beside it', async () => {
+    const body = JSON.stringify([
+      event({ event: 'delivered', sg_event_id: undefined }),
+      event({ event: 'bounce', reason: null, type: ['an argument of the account'] }),
+      null,
+    ])
+    expect(await post('sendgrid', body, signed(body))).toMatchObject({
+      outcome: 'accepted',
+      events: [{ ...REFERENCE, kind: 'hard_bounce' }],
     })
   })
 
