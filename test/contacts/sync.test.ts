@@ -126,6 +126,29 @@ describe('contacts', () => {
     expect(await syncing.run('customers')).toMatchObject({ inserted: 1, unchanged: 1 })
   })
 
+  it('that were changed in the hour that the clock shows twice are not missed, where times name no zone', async () => {
+    const text = SYNC.replace(
+      'created_at, updated_at',
+      "created_at, updated_at AT TIME ZONE 'Europe/Berlin' AS updated_at",
+    ).replace('cursor: updated_at', 'cursor: updated_at\n    timezone: Europe/Berlin')
+    const other = await openSyncing({ database: target, clock, shop: shop.url, source: text })
+    const change = (id: string, at: string) =>
+      source.query('INSERT INTO customers (id, created_at, updated_at) VALUES ($1, $2, $2)', [id, at])
+    // The clock goes from 03:00 back to 02:00 at one o'clock UTC.
+    await change('before', '2026-10-24T22:00:00Z')
+    await change('first', '2026-10-25T00:54:00Z')
+    clock.set(new Date('2026-10-25T00:55:00Z'))
+    expect(await other.run('customers')).toMatchObject({ rows: 2, cursor: '2026-10-25 02:54:00' })
+    await change('again', '2026-10-25T01:20:00Z')
+    clock.set(new Date('2026-10-25T01:55:00Z'))
+    expect(await other.run('customers')).toMatchObject({ inserted: 1, unchanged: 1 })
+    clock.set(new Date('2026-10-25T07:00:00Z'))
+    await change('morning', '2026-10-25T06:00:00Z')
+    expect(await other.run('customers')).toMatchObject({ inserted: 1, unchanged: 2 })
+    clock.set(new Date('2026-10-25T07:01:00Z'))
+    expect(await other.run('customers')).toMatchObject({ rows: 1, unchanged: 1 })
+  })
+
   it('that share one cursor value across chunks are all taken, wherever the sync ends', async () => {
     await source.query(
       `INSERT INTO customers (id, email, updated_at) SELECT 'c' || n, n || '@x.example', $1 FROM generate_series(1, 2500) AS n`,

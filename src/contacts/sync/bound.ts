@@ -2,7 +2,7 @@ import type { Overlap } from '../../config/sync-settings.ts'
 
 // From where a sync goes on. Pure: what comes out is a piece of SQL and its values.
 
-export type CursorKind = 'time' | 'number' | 'plain'
+type CursorKind = 'time' | 'number' | 'plain'
 
 /** How far a column's value can be gone back from, by its type. */
 function cursorKindOf(type: string): CursorKind {
@@ -44,15 +44,14 @@ export function lowerBound(
     case 'time': {
       const seconds = overlap && 'seconds' in overlap ? overlap.seconds : OVERLAP_SECONDS
       const back = 'make_interval(secs => $3::int)'
-      return type === 'timestamp with time zone'
-        ? {
-            sql: `LEAST($1::timestamptz, $2::timestamptz) - ${back}`,
-            values: [cursor, now.toISOString(), seconds],
-          }
-        : {
-            sql: `LEAST($1::timestamp, $2::timestamptz AT TIME ZONE $4::text) - ${back}`,
-            values: [cursor, now.toISOString(), seconds, zone],
-          }
+      if (type === 'timestamp with time zone') {
+        const sql = `LEAST($1::timestamptz, $2::timestamptz) - ${back}`
+        return { sql, values: [cursor, now.toISOString(), seconds] }
+      }
+      const here = '$2::timestamptz AT TIME ZONE $4::text'
+      const last = `LEAST($1::timestamp, ${here})`
+      const sql = `${last} - ${back} - ${setBackSql(`(${last} - interval '1 hour')`, here)}`
+      return { sql, values: [cursor, now.toISOString(), seconds, zone] }
     }
     case 'number': {
       const units = overlap && 'units' in overlap ? overlap.units : OVERLAP_UNITS
@@ -63,4 +62,13 @@ export function lowerBound(
     case 'plain':
       return { sql: `$1::${type}`, values: [cursor] }
   }
+}
+
+/**
+ * By how much the clock of the zone `$4` was set back between a time it showed and now: what was written since may bear a
+ * time so much earlier. Asked of an hour before the cursor, which is not one of those that the clock shows twice.
+ * @param here what it shows now, at `$2`
+ */
+function setBackSql(shown: string, here: string): string {
+  return `GREATEST(interval '0', ($2::timestamptz - ${shown} AT TIME ZONE $4::text) - (${here} - ${shown}))`
 }
