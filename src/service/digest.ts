@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { openEmail } from '../channels/email/email.ts'
 import { earlier } from '../clock.ts'
 import { appliedNames } from '../config/versions.ts'
-import { execute, rows } from '../database/connect.ts'
+import { execute } from '../database/connect.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { composeDigest, type DigestMail } from '../reports/digest.ts'
 import { readProgrammeSheet, readSheet, refreshReports, styleOfWorkspace } from './reporting.ts'
@@ -98,9 +98,9 @@ function occasionOf(tick: Date): string {
 }
 
 /**
- * Sends the newest digest that fell due, once: the row is written before it is sent, so of two schedulers one sends,
- * and one that dies on the way leaves it unsent rather than sent twice. One that certainly nobody got, since the mail server
- * was away, is tried again for a day.
+ * Sends the newest digest that fell due, once: the row says that it is being sent before it is, so of two schedulers one
+ * sends, and one that dies while it sends leaves it unsent rather than sent twice. One that certainly nobody got, since it
+ * could not be made, or the mail server was away, is tried again for a day.
  * @returns whether one was sent
  */
 export async function sendDueDigest(runtime: Parts): Promise<boolean> {
@@ -109,25 +109,30 @@ export async function sendDueDigest(runtime: Parts): Promise<boolean> {
   if (to.length === 0) return false
   const now = clock.now()
   const tick = lastTick(schedule, workspace.timezone, now)
-  const [known] = await rows<{ first: boolean }>(
+  const begun = await execute(
     database,
     // A digest that fell due before anybody was there to send it is not made up for a week later.
-    sql`INSERT INTO digests AS d (scheduled_for, state, sent_at)
-        SELECT ${tick}, 'sending', ${now} WHERE ${tick}::timestamptz > ${earlier(now, 86_400)}
-        ON CONFLICT (scheduled_for) DO UPDATE SET state = excluded.state, sent_at = excluded.sent_at, note = NULL
-          WHERE d.state = 'failed' AND d.note LIKE ${`${PUT_OFF}%`} AND d.sent_at <= ${earlier(now, AGAIN)}
-        RETURNING true AS first`,
+    sql`INSERT INTO digests AS d (scheduled_for, state, note, sent_at)
+        SELECT ${tick}, 'failed', ${`${PUT_OFF}it was not made`}, ${now} WHERE ${tick}::timestamptz > ${earlier(now, 86_400)}
+        ON CONFLICT (scheduled_for) DO UPDATE SET sent_at = excluded.sent_at
+          WHERE d.state = 'failed' AND d.note LIKE ${`${PUT_OFF}%`} AND d.sent_at <= ${earlier(now, AGAIN)}`,
   )
-  if (!known) return false
-  const settle = (state: string, note: string | null) =>
-    execute(database, sql`UPDATE digests SET state = ${state}, note = ${note} WHERE scheduled_for = ${tick}`)
+  if (begun === 0) return false
+  /** @returns false where another scheduler has begun with it since */
+  const settle = async (state: string, note: string | null) =>
+    (await execute(
+      database,
+      sql`UPDATE digests SET state = ${state}, note = ${note} WHERE scheduled_for = ${tick} AND sent_at = ${now}`,
+    )) > 0
+  let mail: DigestMail | undefined
   try {
-    const mail = await makeDigest(runtime, { locale: locale ?? workspace.locales[0] ?? 'en' })
+    mail = await makeDigest(runtime, { locale: locale ?? workspace.locales[0] ?? 'en' })
+    if (!(await settle('sending', null))) return false
     if (mail) await sendDigest(runtime, to, mail, occasionOf(tick))
     await settle('sent', null)
     return mail !== undefined
   } catch (cause) {
-    const again = cause instanceof WinbackError && cause.facts.settled === 0
+    const again = mail === undefined || (cause instanceof WinbackError && cause.facts.settled === 0)
     await settle('failed', `${again ? PUT_OFF : ''}${messageOf(cause)}`)
     throw cause
   }

@@ -155,6 +155,48 @@ it('comes when the mail server is back, where that was away on Monday', async ()
   ).toEqual([{ state: 'sent', note: null }])
 })
 
+it('comes when it can be made, where it could not be on Monday, or a process died while it was made', async () => {
+  const { runtime } = shop
+  const at = (time: string) => clock.set(new Date(`2026-02-16T${time}:00Z`))
+  const failing = (currentText: typeof runtime.book.currentText) => ({
+    ...runtime,
+    book: { ...runtime.book, currentText },
+  })
+  at('08:15')
+  const lost = failing(() => Promise.reject(new Error('Connection terminated unexpectedly')))
+  await expect(sendDueDigest(lost)).rejects.toThrow('Connection terminated unexpectedly')
+  at('08:25')
+  let goOn = () => {}
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  let dying: Promise<boolean> | undefined
+  await new Promise<void>((asked) => {
+    dying = sendDueDigest(
+      failing(async (campaign) => {
+        asked()
+        await held
+        return await runtime.book.currentText(campaign)
+      }),
+    )
+  })
+  at('08:30')
+  expect(await sendDueDigest(runtime)).toBe(false)
+  at('08:35')
+  const begun = smtp.messages.length
+  expect(await sendDueDigest(runtime)).toBe(true)
+  // It only seemed dead.
+  goOn()
+  expect(await dying).toBe(false)
+  expect(smtp.messages.slice(begun).flatMap(({ to }) => to)).toEqual([
+    'boss@shop.example',
+    'ops@shop.example',
+  ])
+  expect(
+    await rows(database, sql`SELECT state, note FROM digests WHERE scheduled_for = '2026-02-16T08:00:00Z'`),
+  ).toEqual([{ state: 'sent', note: null }])
+})
+
 it('has a Message-ID of its own, where two come on one day', async () => {
   await shop.apply(CAMPAIGN)
   const { workspace } = shop.runtime
