@@ -8,7 +8,7 @@ import { enhancedStatus, isBadRecipient, knownStatus } from './handover.ts'
 
 // Mail that comes back: delivery status notifications (RFC 3464), complaints in the abuse reporting format
 // (RFC 5965), and mails to the mailbox for unsubscribing. Anybody may write to a mailbox, so a mail is believed only
-// by the signed reference in the address it was sent to.
+// by the signed reference in the address it was sent to or, of a complaint, in the address that what it is about came from.
 
 /** What a mail says, or why it says nothing we act on. */
 export type Returned =
@@ -26,11 +26,21 @@ const LONGEST_HEADERS = 100_000
  */
 const MOST_LINES = 5_000
 
+/** RFC 5965, 2. */
+const FEEDBACK = /report-type="?feedback-report/i
+const NOBODYS = {
+  outcome: 'refused',
+  reason: 'it is addressed to no mailbox of ours with a valid reference',
+} as const
+
 const READING = {
   forceRfc822Attachments: true,
   attachmentEncoding: 'utf8',
   maxHeadersSize: LONGEST_HEADERS,
 } as const
+
+/** The second is of mail to addresses beyond ASCII (RFC 6533). */
+const STATUS = ['message/delivery-status', 'message/global-delivery-status']
 
 interface Part {
   readonly mimeType: string
@@ -64,15 +74,18 @@ export async function readReturned(
 
   const leaving = addressed('unsubscribe')
   if (leaving) return { outcome: 'unsubscribe', message: leaving, eventId }
-  const message = addressed('bounce')
-  if (!message)
-    return { outcome: 'refused', reason: 'it is addressed to no mailbox of ours with a valid reference' }
+  const told = addressed('bounce')
+  const feedback = head.headers.some(({ key, value }) => key === 'content-type' && FEEDBACK.test(value))
+  if (!told && !feedback) return NOBODYS
 
   const mail = await PostalMime.parse(firstLines(raw), READING).catch(() => undefined)
   if (!mail) return { outcome: 'refused', reason: 'it cannot be read as a mail' }
   const parts = mail.attachments.map(
     ({ mimeType, content }): Part => ({ mimeType: mimeType.toLowerCase(), text: textOf(content) }),
   )
+  const complaint = parts.find(({ mimeType }) => mimeType === 'message/feedback-report')
+  const message = told ?? (complaint && complainedOf(options.keys, complaint, parts))
+  if (!message) return NOBODYS
   const event = (kind: EventKind, detail: string): DeliveryEvent => ({
     ...message,
     kind,
@@ -80,7 +93,6 @@ export async function readReturned(
     at: options.now,
     detail,
   })
-  const complaint = parts.find(({ mimeType }) => mimeType === 'message/feedback-report')
   if (complaint) {
     const type = fieldsOf(complaint.text).get('feedback-type')?.toLowerCase()
     return type === 'abuse' || type === 'fraud' || type === 'not-spam'
@@ -89,12 +101,24 @@ export async function readReturned(
         : { outcome: 'events', events: [event('complaint', `feedback report: ${type}`)] }
       : { outcome: 'ignored', reason: `a feedback report of type ${type ?? 'unknown'}` }
   }
-  const status = parts.find(({ mimeType }) => mimeType === 'message/delivery-status')
+  const status = parts.find(({ mimeType }) => STATUS.includes(mimeType))
   if (!status) return { outcome: 'ignored', reason: 'an answer of a person or a program, not a notification' }
   const said = recipientsOf(status.text).flatMap((fields) => judge(fields) ?? [])
   return said.length === 0
     ? { outcome: 'ignored', reason: 'a notification that settles nothing' }
     : { outcome: 'events', events: said.map(({ kind, detail }) => event(kind, detail)).slice(0, 1) }
+}
+
+/**
+ * Providers of mailboxes report complaints to one address that was registered with them. Which mail it is about, the address it
+ * was sent from says: as signed as where a bounce comes back to, and as unknown to all but its recipient.
+ */
+function complainedOf(keys: SigningKeys, complaint: Part, parts: readonly Part[]): Referred | undefined {
+  const senders = [
+    fieldsOf(complaint.text).get('original-mail-from'),
+    ...parts.map(({ text }) => fieldsOf(text.slice(0, LONGEST_HEADERS)).get('return-path')),
+  ]
+  return senders.flatMap((sender) => referenceIn(keys, 'bounce', sender ?? '') ?? [])[0]
 }
 
 /** Bytes up to the blank line behind the headers, or all of them. */

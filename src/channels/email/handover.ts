@@ -35,12 +35,18 @@ const NO_SUCH_MAILBOX = new Set([550, 551, 553])
 const NOBODY =
   /\b(no such (user|mailbox|recipient|person|account)|(user|mailbox|recipient|address|account)( is| was)? (unknown|not found|disabled|invalid|does ?n[o']t exist|not exist)|(unknown|invalid|non-?existent) (user|mailbox|recipient|local[ -]part)|not (a )?(known|valid) (user|mailbox|recipient)|does ?n[o']t (exist|have an account)|no mailbox here)/i
 
+/** What it says where it turns away whoever asks, or how often, whatever the recipient. Of a server that gives no enhanced code. */
+const NOT_THE_MAILBOX =
+  /relay|rcpthosts|block(ed|ing|list)|black-?list|spam|denied|policy|reputation|frequen|limit|too many|quota|\bfull\b|authenti|\b(sender|SPF|DKIM|DMARC|PTR|RBL)\b/i
+
 /** Subject and detail of an enhanced status code: [1, 1] of 5.1.1 (RFC 3463). */
 export type Status = readonly [subject: number, detail: number]
 
-/** `5.1.1` out of a reply; undefined also of `5.0.0`, which says nothing. */
+/** `5.1.1` out of a reply, or `(#5.1.1)` behind its words, as qmail has it; undefined also of `5.0.0`, which says nothing. */
 export function enhancedStatus(response: string): Status | undefined {
-  const match = /^\d{3}[ -][245]\.(\d{1,3})\.(\d{1,3})\b/.exec(response)
+  const match =
+    /^\d{3}[ -][245]\.(\d{1,3})\.(\d{1,3})\b/.exec(response) ??
+    /\(#[245]\.(\d{1,3})\.(\d{1,3})\)/.exec(response)
   return match ? knownStatus(match[1], match[2]) : undefined
 }
 
@@ -54,7 +60,7 @@ export function knownStatus(subject = '0', detail = '0'): Status | undefined {
  * but for 5.1.7 and 5.1.8, which are about the sender's; so is 5.2.1, a disabled mailbox. All else (a blocklist, a
  * policy, the size, a loop, a full mailbox) says nothing of the address. One for what a server answers and for what it
  * reports later.
- * @param asked true where the reply is to the recipient's address and to nothing else
+ * @param asked true where the reply is to the recipient's address, so that it need not say what it is about
  */
 export function isBadRecipient(said: {
   readonly status: Status | undefined
@@ -67,7 +73,8 @@ export function isBadRecipient(said: {
     const [subject, detail] = status
     return subject === 1 ? detail !== 7 && detail !== 8 : subject === 2 && detail === 1
   }
-  return code !== undefined && NO_SUCH_MAILBOX.has(code) && (asked || NOBODY.test(text))
+  if (code === undefined || !NO_SUCH_MAILBOX.has(code)) return false
+  return NOBODY.test(text) || (asked && !NOT_THE_MAILBOX.test(text))
 }
 
 /** Seconds, where a reply names them (greylisting does): "try again in 300 seconds", "in 5 minutes". */

@@ -86,6 +86,13 @@ describe('a notification', () => {
     })
   })
 
+  it('is read of mail to an address beyond ASCII, too', async () => {
+    const mail = notification('Action: failed\nStatus: 5.1.1')
+      .replace('report-type=delivery-status', 'report-type=global-delivery-status')
+      .replace('message/delivery-status', 'message/global-delivery-status')
+    expect(await read(mail)).toMatchObject({ outcome: 'events', events: [{ kind: 'hard_bounce' }] })
+  })
+
   it('keeps the words of the server, unfolded', async () => {
     const said = await read(
       notification('Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550\n  gone away'),
@@ -122,6 +129,41 @@ describe('other mail', () => {
         )
     expect(await read(report('abuse'))).toMatchObject({ outcome: 'events', events: [{ kind: 'complaint' }] })
     expect(await read(report('not-spam'))).toMatchObject({ outcome: 'ignored' })
+  })
+
+  it('a complaint that was sent to a registered address, by the address the mail had come from', async () => {
+    const report = (fields: string, quoted: string) =>
+      notification('', 'complaints@shop.example')
+        .replace('report-type=delivery-status', 'report-type=feedback-report')
+        .replace(
+          /Content-Type: message\/delivery-status[\s\S]*?--B/,
+          `Content-Type: message/feedback-report\n\nFeedback-Type: abuse\n${fields}Version: 1\n\n--B`,
+        )
+        .replace('From: hello@shop.example\n', `${quoted}From: hello@shop.example\n`)
+    const about = { outcome: 'events', events: [{ ...message, kind: 'complaint' }] }
+    expect(await read(report(`Original-Mail-From: <${to('bounce')}>\n`, ''))).toMatchObject(about)
+    expect(await read(report('', `Return-Path: <${to('bounce')}>\n`))).toMatchObject(about)
+    const forged = to('bounce').replace('bounce+', 'bounce+x')
+    const others = [report('', ''), report(`Original-Mail-From: <${forged}>\n`, '')]
+    for (const mail of others) expect(await read(mail)).toMatchObject({ outcome: 'refused' })
+    // A bounce is believed by where it was sent to alone.
+    const bounced = notification('Action: failed\nStatus: 5.1.1', 'bounce@shop.example')
+    const quoting = bounced.replace(
+      'From: hello@shop.example\n',
+      `Return-Path: <${to('bounce')}>\nFrom: hello@shop.example\n`,
+    )
+    expect(await read(quoting)).toMatchObject({ outcome: 'refused' })
+  })
+
+  it.each([
+    ['ends of lines alone', '\n'.repeat(498_000)],
+    ['tiny parts', '--b\n\n'.repeat(142_000)],
+    ['one long line', 'x'.repeat(900_000)],
+  ])('soon, where it calls itself a complaint: %s', async (_what, rest) => {
+    const begun = performance.now()
+    const mail = `Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n${rest}`
+    expect(await read(mail)).toMatchObject({ outcome: 'refused' })
+    expect(performance.now() - begun).toBeLessThan(2_000)
   })
 
   it('a wish to be left alone, by mail', async () => {

@@ -75,6 +75,16 @@ describe('a reply decides', () => {
     [{ at: 'rcpt', reply: '550 5.2.1 mailbox disabled' }, 'rejected bad_address'],
     [{ at: 'rcpt', reply: '552 5.3.4 too big' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '552 5.2.2 mailbox full' }, 'rejected refused'],
+    // Exim, qmail, a blocklist, Tencent: to the recipient, and about whoever asks. All would have been nobody.
+    [{ at: 'rcpt', reply: '550 relay not permitted' }, 'rejected refused'],
+    [
+      { at: 'rcpt', reply: "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)" },
+      'rejected refused',
+    ],
+    [{ at: 'rcpt', reply: '550 blocked using zen.example, see https://zen.example' }, 'rejected refused'],
+    [{ at: 'rcpt', reply: '550 Connection frequency limited' }, 'rejected refused'],
+    [{ at: 'rcpt', reply: '550 sorry, no mailbox here by that name (#5.1.1)' }, 'rejected bad_address'],
+    [{ at: 'rcpt', reply: '550 Unrouteable address' }, 'rejected bad_address'],
     [{ at: 'data', reply: '451 4.3.0 later' }, 'retry'],
     [{ at: 'data', reply: '554 5.7.1 no' }, 'rejected refused'],
     [{ at: 'body', reply: '451 4.3.0 out of disk' }, 'retry'],
