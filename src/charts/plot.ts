@@ -24,7 +24,7 @@ export function plotOption(chart: Chart, locale: string, width = 760): ChartOpti
     color: PALETTE,
     backgroundColor: '#ffffff',
   }
-  if (chart.kind === 'heat') return { ...frame, ...heatOption(chart, locale) }
+  if (chart.kind === 'heat') return { ...frame, ...heatOption(chart, locale, width) }
   if (chart.kind === 'bars') return { ...frame, ...barOption(chart, locale, width) }
   return { ...frame, ...lineOption(chart, locale, width) }
 }
@@ -57,6 +57,9 @@ function writerOf(
   if (unit === 'points') return (value) => signed.format(value * 100)
   return (value) => whole.format(value)
 }
+
+/** The smallest step of an axis: with a finer one, {@link writerOf} would write two of its values alike. */
+const FINEST: Readonly<Record<ChartUnit, number>> = { percent: 0.001, points: 0.001, count: 1, money: 0.01 }
 
 /** What is furthest from zero. */
 function mostOf(values: readonly (number | null | undefined)[]): number {
@@ -122,6 +125,7 @@ function lineOption(chart: LineChart, locale: string, width: number): ChartOptio
     },
     yAxis: {
       type: 'value',
+      minInterval: FINEST[chart.unit],
       axisLabel: { color: FAINT, formatter: (value: number) => write(value) },
       splitLine: { lineStyle: { color: '#e5e7eb' } },
     },
@@ -199,11 +203,16 @@ function shortened(label: string, most: number): string {
 
 /** Pixels of a mark's words: a line of them, a letter, one of Chinese, and what is left free between two. */
 const WORDS = { size: 11, line: 14, letter: 6.5, wide: 11.5, gap: 6 } as const
+/** The same of names beside an axis, which are a pixel larger; the gap is that to the axis. */
+const AXIS = { wide: 12.5, gap: 14 } as const
 /** Lines of marks at the most: with more, the curve would lie under words. */
 const LINES = 5
 
-const widthOf = (words: string) =>
-  [...words].reduce((sum, letter) => sum + (letter > '\u2e7f' ? WORDS.wide : WORDS.letter), 0)
+const widthOf = (words: string, wide: number = WORDS.wide) =>
+  [...words].reduce((sum, letter) => sum + (letter > '\u2e7f' ? wide : WORDS.letter), 0)
+
+/** Of a name beside an axis. */
+const roomOf = (name: string) => widthOf(name, AXIS.wide)
 
 /** Annotations as shaded days, their words at the top: within the picture, and in another line where others stand already. */
 function markArea({ marks, series }: LineChart, width: number) {
@@ -240,23 +249,54 @@ function shortDate(locale: string): (at: number) => string {
   return (at) => format.format(new Date(at))
 }
 
-function heatOption(chart: HeatChart, locale: string): ChartOption {
+/** What names may take of a picture’s width. */
+const SHARE = 0.45
+
+/** What stands beside the rows of a picture, whole, or as much of it as there is room for. */
+function beside(names: readonly string[], width: number): { left: number; names: string[] } {
+  const cut = names.map((each) => cutTo(each, SHARE * width - AXIS.gap))
+  return { left: Math.ceil(Math.max(0, ...cut.map(roomOf)) + AXIS.gap), names: cut }
+}
+
+function cutTo(name: string, room: number): string {
+  if (roomOf(name) <= room) return name
+  const letters = [...name]
+  while (letters.length > 0 && roomOf(`${letters.join('')}…`) > room) letters.pop()
+  return `${letters.join('')}…`
+}
+
+/** Pixels of a column’s name that is too long to lie flat, and under the columns where none is. */
+const SLANTED = { room: 120, degrees: 40, bottom: 74 } as const
+/** A cell narrower than this writes its value smaller. */
+const TIGHT = 46
+
+function heatOption(chart: HeatChart, locale: string, width: number): ChartOption {
   const write = writerOf(chart.unit, locale)
+  const { left, names } = beside(chart.rows, width)
+  const cell = (width - left - GRID.right) / Math.max(1, chart.columns.length)
+  const flat = chart.columns.every((name) => roomOf(name) <= cell - 4)
+  const columns = flat ? [...chart.columns] : chart.columns.map((name) => cutTo(name, SLANTED.room))
+  const below = flat ? 0 : Math.max(0, ...columns.map(roomOf)) * Math.sin((SLANTED.degrees * Math.PI) / 180)
   const values = chart.cells.flatMap(({ value }) => (value === null ? [] : [Math.abs(value)]))
   const edge = Math.max(0.001, ...values)
   return {
-    grid: { left: 110, right: 24, top: topsOf(chart, 0).grid, bottom: 74 },
+    grid: {
+      left,
+      right: GRID.right,
+      top: topsOf(chart, width).grid,
+      bottom: SLANTED.bottom + Math.ceil(below),
+    },
     xAxis: {
       type: 'category',
-      data: [...chart.columns],
-      axisLabel: { color: INK },
+      data: columns,
+      axisLabel: { color: INK, interval: 0, ...(flat ? {} : { rotate: SLANTED.degrees }) },
       axisTick: { show: false },
     },
     yAxis: {
       type: 'category',
-      data: [...chart.rows],
+      data: names,
       inverse: true,
-      axisLabel: { color: INK },
+      axisLabel: { color: INK, interval: 0 },
       axisTick: { show: false },
     },
     visualMap: {
@@ -273,11 +313,14 @@ function heatOption(chart: HeatChart, locale: string): ChartOption {
     series: [
       {
         type: 'heatmap',
+        // What would lie over its neighbour stands in the table below alone.
+        labelLayout: { hideOverlap: true },
         data: chart.cells.map(({ row, column, value, label, strong }) => ({
           value: [column, row, value ?? '-'],
           label: {
             show: true,
             formatter: label,
+            fontSize: cell < TIGHT ? 10 : 12,
             fontWeight: strong ? ('bold' as const) : ('normal' as const),
             color: value !== null && Math.abs(value) > 0.6 * edge ? '#ffffff' : INK,
           },
@@ -296,17 +339,19 @@ function barOption(chart: BarChart, locale: string, width: number): ChartOption 
   )
   const write = writerOf(chart.unit, locale, { most })
   const tops = topsOf(chart, width)
+  const { left, names } = beside(chart.categories, width)
   return {
     legend: { show: chart.series.length > 1, top: tops.legend, left: 8, textStyle: { color: INK } },
-    grid: { ...GRID, left: 130, top: tops.grid },
+    grid: { ...GRID, left, top: tops.grid },
     xAxis: {
       type: 'value',
       // On a phone five figures run into one another.
       splitNumber: width < NARROW ? 2 : 5,
+      minInterval: FINEST[chart.unit],
       axisLabel: { color: FAINT, formatter: (value: number) => write(value), hideOverlap: true },
       splitLine: { lineStyle: { color: '#e5e7eb' } },
     },
-    yAxis: { type: 'category', data: [...chart.categories], inverse: true, axisLabel: { color: INK } },
+    yAxis: { type: 'category', data: names, inverse: true, axisLabel: { color: INK, interval: 0 } },
     series: chart.series.map(({ name, values }) => ({
       type: 'bar' as const,
       name,

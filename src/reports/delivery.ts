@@ -248,9 +248,13 @@ function clicksOfSent({ channels }: DeliveryData, speech: Speech): string[] {
     .filter((each) => !tellsArrivals(each) && each.clicked + each.complained > 0)
     .map(({ channel, sent, clicked, complained }) => {
       const share = (count: number) => speech.percent(count / sent)
-      return speech.language === 'en'
-        ? `${speech.channel(channel)}: clicked ${share(clicked)} of what was sent, complained ${share(complained)}`
-        : `${speech.channel(channel)}：点击占发送 ${share(clicked)}，投诉占发送 ${share(complained)}`
+      const en = speech.language === 'en'
+      // No complaint is known, which is not that there was none: who tells of complaints has told nothing.
+      const complaints =
+        complained === 0 ? '' : en ? `, complained ${share(complained)}` : `，投诉占发送 ${share(complained)}`
+      return en
+        ? `${speech.channel(channel)}: clicked ${share(clicked)} of what was sent${complaints}`
+        : `${speech.channel(channel)}：点击占发送 ${share(clicked)}${complaints}`
     })
   return told.length === 0
     ? []

@@ -68,7 +68,7 @@ export function aboutLines(
       ? en
         ? 'no activity known'
         : '尚无活动数据'
-      : `${en ? 'newest activity' : '最新活动'} ${speech.moment(freshness.activityAt)}`
+      : `${en ? 'newest activity' : '最近活跃'} ${speech.moment(freshness.activityAt)}`
   const late =
     freshness.stale > 0
       ? [

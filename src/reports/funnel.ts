@@ -192,7 +192,7 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
   const out: SheetTable = {
     id: 'left_out',
     title: en ? 'Considered and not taken in' : '考察后未纳入',
-    columns: [left(en ? 'why' : '原因'), right(en ? 'people' : '人次')],
+    columns: [left(en ? 'why' : '原因'), right(en ? 'times, over all runs' : '人次')],
     rows: data.leftOut.map(({ answer, people }) => [
       cell.text(sentence(ANSWERS, answer, speech.language)),
       cell.count(people),

@@ -220,10 +220,15 @@ function chartsOf(data: LiftData, speech: Speech): Chart[] {
     ],
     marks: marksOf(data.annotations),
   }
+  const framed = !data.cells.some(({ selected }) => selected)
+    ? ''
+    : en
+      ? '; framed: holds among all cells'
+      : '，加框者校正后仍成立'
   const heat: HeatChart = {
     kind: 'heat',
     id: 'heat',
-    title: en ? 'Difference by tier and segment, points' : '各阶段与分群的差值（百分点）',
+    title: `${en ? 'Difference by tier and segment, points' : '各阶段与分群的差值（百分点）'}${framed}`,
     unit: 'points',
     rows: data.tiers,
     columns: data.segments.map(speech.segment),

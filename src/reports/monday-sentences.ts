@@ -61,7 +61,7 @@ function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sente
       {
         text: en
           ? `That is everybody whose observation is complete. The week of ${day} alone cannot tell: too few came back in one of the groups.`
-          : `以上为全部观察期已满者。仅看 ${day} 当周尚无法判断：有一组回来的人太少。`,
+          : `以上为全部观察期已满者。仅看 ${day}当周尚无法判断：有一组回来的人太少。`,
         tone: 'plain',
       },
     ]
@@ -78,7 +78,7 @@ function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sente
   if ((now.low > 0 && verdict !== 'won_back') || (now.high < 0 && verdict !== 'harm')) {
     const text = en
       ? `That is everybody whose observation is complete. Of the week of ${day} alone, the difference is ${size} (${range})${against}; of many weeks, one looks like that by chance.`
-      : `以上为全部观察期已满者。仅看 ${day} 当周，相差 ${size} 人（${range}）${against}；周数一多，总有一周会偶然如此。`
+      : `以上为全部观察期已满者。仅看 ${day}当周，相差 ${size} 人（${range}）${against}；周数一多，总有一周会偶然如此。`
     return [
       { text: verdictSentence(data, speech), tone: verdictTone(data.verdict) },
       { text, tone: 'plain' },
@@ -86,19 +86,19 @@ function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sente
   }
   if (now.low > 0) {
     const text = en
-      ? `Of those taken in in the week of ${day}, ${n(now.value)} came back because of us (${range})${against}.`
-      : `${day} 当周纳入者中，多召回 ${n(now.value)} 人（${range}）${against}。`
+      ? `Of those taken in during the week of ${day}, ${n(now.value)} came back because of us (${range})${against}.`
+      : `${day}当周纳入者中，多召回 ${n(now.value)} 人（${range}）${against}。`
     return [{ text, tone: 'good' }]
   }
   if (now.high < 0) {
     const text = en
-      ? `Of those taken in in the week of ${day}, fewer came back because of the contact: ${size} (${range})${against}.`
-      : `${day} 当周纳入者中，触达后回来的人反而更少：${size} 人（${range}）${against}。`
+      ? `Of those taken in during the week of ${day}, fewer came back because of the contact: ${size} (${range})${against}.`
+      : `${day}当周纳入者中，触达后回来的人反而更少：${size} 人（${range}）${against}。`
     return [{ text, tone: 'bad' }]
   }
   const text = en
-    ? `Of those taken in in the week of ${day}, no effect is shown: the difference of ${size} (${range}) may be chance${against}.`
-    : `${day} 当周纳入者中未见效果：相差 ${size} 人（${range}），可能只是偶然${against}。`
+    ? `Of those taken in during the week of ${day}, no effect is shown: the difference of ${size} (${range}) may be chance${against}.`
+    : `${day}当周纳入者中未见效果：相差 ${size} 人（${range}），可能只是偶然${against}。`
   return [{ text, tone: 'plain' }]
 }
 
@@ -119,14 +119,14 @@ function runningSentence(
     return {
       text: en
         ? `The week of ${day} is ${days} days old; too few came back so far to tell.`
-        : `${day} 当周已观察 ${days} 天，目前回来的人太少，暂算不出。`,
+        : `${day}当周已观察 ${days} 天，目前回来的人太少，暂算不出。`,
       tone: 'faint',
     }
   }
   return {
     text: en
       ? `The week of ${day} is ${days} days old: ${own} points so far${then === undefined ? '' : `, where the complete week stood at ${then}`}.`
-      : `${day} 当周已观察 ${days} 天：目前相差 ${own} 个百分点${then === undefined ? '' : `，完整周同期为 ${then}`}。`,
+      : `${day}当周已观察 ${days} 天：目前相差 ${own} 个百分点${then === undefined ? '' : `，完整周同期为 ${then}`}。`,
     tone: 'plain',
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { BarChart, LineChart } from '../../src/charts/chart.ts'
+import type { BarChart, HeatChart, LineChart } from '../../src/charts/chart.ts'
 import { plotOption } from '../../src/charts/plot.ts'
 import { drawSvg } from '../../src/charts/svg.ts'
 
@@ -126,4 +126,90 @@ it('has figures under its bars that do not run into one another, on a phone eith
   expect(figures(340)).toEqual(['0', '2,000', '4,000', '6,000'])
   const many = { ...chart, series: [{ name: 'all', values: [1_500_000_000] }] }
   expect(texts(many, 340).filter((text) => /^[\d,.]+B?$/.test(text ?? ''))).toEqual(['0', '1B', '2B'])
+})
+
+/** The names beside an axis, and how far left of the picture’s edge the widest of them begins. */
+function besideOf(chart: BarChart | HeatChart, width: number) {
+  const svg = drawSvg(plotOption(chart, 'en', width), { width, height: 300 })
+  const names = [
+    ...svg.matchAll(/<text[^>]*text-anchor="end"[^>]*translate\(([\d.]+) [\d.]+\)"[^>]*>([^<]+)</g),
+  ]
+    .map(([, x, name = '']) => ({ name, begins: Number(x) - [...name].length * 6.2 }))
+    .filter(({ name }) => /[a-z]/.test(name))
+  return { names: names.map(({ name }) => name), cut: names.filter(({ begins }) => begins < 0) }
+}
+
+describe('the names beside an axis', () => {
+  const words = ['contacted', 'known to have arrived', 'came back']
+  const bars = (categories: readonly string[]): BarChart => ({
+    ...{ kind: 'bars', id: 'test', title: '', unit: 'count', categories },
+    series: [{ name: 'all', values: categories.map(() => 4174) }],
+  })
+  const heat = (rows: readonly string[], columns: readonly string[]): HeatChart => ({
+    ...{ kind: 'heat', id: 'test', title: '', unit: 'points', rows, columns },
+    cells: rows.flatMap((_, row) =>
+      columns.map((__, column) => ({ row, column, value: 0.1, label: '+10.0', strong: false })),
+    ),
+  })
+
+  it('are whole, on a desk and on a phone', () => {
+    for (const width of [880, 340]) {
+      expect(besideOf(bars(words), width)).toEqual({ names: words, cut: [] })
+      expect(besideOf(heat(words, ['everyone']), width)).toEqual({ names: words, cut: [] })
+    }
+  })
+
+  it('are as much of a longer one as there is room for', () => {
+    const long = 'a-tier-with-a-name-of-sixty-three-letters-which-is-the-longest-x'
+    for (const width of [880, 340]) {
+      for (const { names, cut } of [
+        besideOf(bars([long]), width),
+        besideOf(heat([long], ['everyone']), width),
+      ]) {
+        expect(cut).toEqual([])
+        expect(names[0]?.slice(0, 8)).toBe('a-tier-w')
+      }
+    }
+    expect(besideOf(bars([long]), 340).names[0]?.endsWith('…')).toBe(true)
+  })
+
+  it('are there for every column of a table, however many and long', () => {
+    const columns = [
+      'the_best_customers_of_all_times',
+      'new_ones',
+      'students',
+      'the_old_ones',
+      'staff',
+      'rest',
+    ]
+    for (const width of [880, 340]) {
+      const option = plotOption(heat(['only'], columns), 'en', width)
+      const drawn = [...drawSvg(option, { width, height: 300 }).matchAll(/<text[^>]*>([^<]+)</g)].map(
+        ([, text = '']) => text.slice(0, 8),
+      )
+      expect(columns.filter((each) => !drawn.includes(each.slice(0, 8)))).toEqual([])
+    }
+  })
+})
+
+it('writes no two values of an axis alike, however small they are', () => {
+  const few = (unit: LineChart['unit'], y: number) =>
+    texts(
+      chartOf('2025-09-01', 1, 1, {
+        unit,
+        currency: 'CNY',
+        series: [{ name: 'all', points: [{ x: '2025-09-01', y }] }],
+      }),
+    )
+  for (const [unit, y] of [
+    ['percent', 0.0011],
+    ['points', -0.0011],
+    ['count', 2],
+    ['money', 0.02],
+  ] as const) {
+    const drawn = few(unit, y)
+    expect([unit, drawn]).toEqual([unit, [...new Set(drawn)]])
+  }
+  expect(few('count', 2)).toEqual(expect.arrayContaining(['0', '1', '2']))
+  expect(few('count', 2).filter((text) => text?.includes('.'))).toEqual([])
 })

@@ -60,7 +60,7 @@ it('comes once a week to everybody, with words, tables and charts as pictures, a
   expect(await sendDueDigest(shop.runtime)).toBe(false)
   expect(smtp.messages.flatMap(({ to }) => to)).toEqual(['boss@shop.example', 'ops@shop.example'])
   const mail = await smtp.messages[0]?.parse()
-  expect(mail?.subject).toContain('Shop：2026年1月12日 当周纳入者中，多召回 135 人')
+  expect(mail?.subject).toContain('Shop：2026年1月12日当周纳入者中，多召回 135 人')
   // Headed by the campaign: of several that are all called Monday nobody sees which is whose.
   expect(mail?.text).toMatch(/^Graded\n/)
   const html = String(mail?.html)

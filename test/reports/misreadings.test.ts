@@ -50,7 +50,7 @@ describe('the first sentence of Monday', () => {
     expect(await lead(198, 20)).toEqual([
       {
         text: expect.stringMatching(
-          /^Of those taken in in the week of Jan 5, 2026, no effect is shown: the difference of \+18 \(95 % interval -\d+ to \+\d+\) may be chance\.$/,
+          /^Of those taken in during the week of Jan 5, 2026, no effect is shown: the difference of \+18 \(95 % interval -\d+ to \+\d+\) may be chance\.$/,
         ),
         tone: 'plain',
       },

@@ -219,6 +219,11 @@ describe('the lift', () => {
     ])
     const sheet = sheetReports.lift.sheet(data, english)
     expect(sheet.charts.map(({ id }) => id)).toEqual(['curves', 'sequence', 'heat'])
+    // What the frame around a cell means stands above it, where there is one.
+    const titled = (cells: typeof data.cells) =>
+      sheetReports.lift.sheet({ ...data, cells }, english).charts.find(({ id }) => id === 'heat')?.title
+    expect(titled(data.cells)).toContain('framed: holds among all cells')
+    expect(titled(data.cells.map((each) => ({ ...each, selected: false })))).not.toContain('framed')
     expect(sheetReports.lift.format(data, english)).toContain('Won back by us: 225 (95 % interval')
     // 405 of 1,800 against 20 of 200: every way to say it is in the CSV, with its ends.
     const csv = csvOf(sheetReports.lift.sheet(data, english).tables.filter(({ id }) => id === 'whole'))
@@ -426,7 +431,7 @@ describe('Monday', () => {
     expect(data.running?.week.effect.treated).toMatchObject({ matured: 900, recalled: 0 })
     expect(data.running?.finalAtThatAge?.treated.recalled).toBe(225)
     const text = sheetReports.monday.format(data, english).replaceAll(/\s+/g, ' ')
-    expect(text).toContain('Of those taken in in the week of Jan 12, 2026, 135 came back because of us')
+    expect(text).toContain('Of those taken in during the week of Jan 12, 2026, 135 came back because of us')
     expect(text).toContain('against 90 the week before')
     expect(text).toContain('The week of Feb 9, 2026 is 3 days old; too few came back so far to tell.')
     // The ends of each interval stand in the CSV as numbers, and contain the figure.
@@ -451,7 +456,7 @@ describe('Monday', () => {
     // A week begins on its Monday wherever it is read.
     const west = { ...english, timezone: 'America/New_York' }
     expect(sheetReports.monday.format(data, west).replaceAll(/\s+/g, ' ')).toContain(
-      'Of those taken in in the week of Jan 12, 2026',
+      'Of those taken in during the week of Jan 12, 2026',
     )
     expect(text).toContain('a new customer costs CN¥220.00')
     expect(sheetReports.monday.format(data, chinese)).toContain('多召回 135 人')
@@ -477,7 +482,7 @@ describe('Monday', () => {
     ])
     const inChinese = sheetReports.monday.sheet(data, chinese).sentences
     expect(inChinese[0]?.text).toMatch(/^多召回的人数：4\d\d（/)
-    expect(inChinese[1]?.text).toContain('仅看 2026年1月12日 当周尚无法判断')
+    expect(inChinese[1]?.text).toContain('仅看 2026年1月12日当周尚无法判断')
   })
 
   it('claims nothing of one week that the campaign as a whole does not show', async () => {
@@ -505,7 +510,7 @@ describe('Monday', () => {
     })
     const inChinese = sheetReports.monday.sheet(data, chinese).sentences
     expect(inChinese[0]?.text).toMatch(/^未见效果：.*每天查看的区间为/)
-    expect(inChinese[1]?.text).toContain('仅看 2026年1月12日 当周，相差 +135 人')
+    expect(inChinese[1]?.text).toContain('仅看 2026年1月12日当周，相差 +135 人')
   })
 
   it('shows the harm done and who stayed, over all assigned', async () => {
@@ -852,11 +857,14 @@ describe('delivery', () => {
     expect(told).toContain('may well have arrived')
     // Plain SMTP reports no arrivals: that somebody clicked is not that all the others did not get theirs.
     const mail = { ...beside, channel: 'email', sent: 200, bounced: 2, delivered: 12, opened: 8, clicked: 10 }
-    const clicked = (style: typeof english) =>
-      sheetReports.delivery.format({ ...data, channels: [mail] }, { ...style, width: 160 })
+    const clicked = (style: typeof english, complained = 0) =>
+      sheetReports.delivery.format({ ...data, channels: [{ ...mail, complained }] }, { ...style, width: 160 })
     expect(clicked(english)).toMatch(/E-mail\s+200\s+–\s+1\.0 %\s+–\s+–\s+1\s+0\s+–\s+–/)
-    expect(clicked(english)).toContain('* E-mail: clicked 5.0 % of what was sent, complained 0.0 %.')
-    expect(clicked(chinese)).toContain('电子邮件：点击占发送 5.0%，投诉占发送 0.0%。')
+    // That no complaint was told of is not that nobody complained.
+    expect(clicked(english)).toContain('* E-mail: clicked 5.0 % of what was sent.')
+    expect(clicked(chinese)).toContain('电子邮件：点击占发送 5.0%。')
+    expect(clicked(english, 1)).toContain('clicked 5.0 % of what was sent, complained 0.5 %.')
+    expect(clicked(chinese, 1)).toContain('点击占发送 5.0%，投诉占发送 0.5%。')
   })
 
   it('says what a provider refused once for all whom it refused so, and names nobody', async () => {

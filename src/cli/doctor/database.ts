@@ -145,7 +145,7 @@ export function judgeFeed(
   const age = Math.max(0, Math.round((now.getTime() - newest.getTime()) / 1000))
   const words = say(
     `newest activity ${newest.toISOString()}, ${roughly(age)} ago`,
-    `最新活动 ${newest.toISOString()}，距今 ${roughly(age)}`,
+    `最近活跃 ${newest.toISOString()}，距今 ${roughly(age)}`,
   )
   return age <= FEED_MAX_AGE_S
     ? fine('feed', words)
