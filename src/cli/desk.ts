@@ -1,7 +1,9 @@
+import { basename } from 'node:path'
 import { applyCampaign } from '../config/apply.ts'
 import { inputsHash } from '../config/inputs.ts'
-import type { LoadedCampaign } from '../config/load.ts'
+import { isEdited, type LoadedCampaign } from '../config/load.ts'
 import type { Workspace } from '../config/workspace.ts'
+import { WinbackError } from '../errors.ts'
 import { type Phrase, type Speech, speechOf } from '../reports/words.ts'
 import { styleOfWorkspace } from '../service/reporting.ts'
 import type { Desk, DraftPlan, FileProblem, KeptPlan } from '../web/desk.ts'
@@ -12,7 +14,8 @@ import { previewOf } from './preview.ts'
 import { outcomeText } from './step-outcome.ts'
 import type { DatabaseContext } from './workspace.ts'
 
-// The verbs plan, apply and preview as the pages use them: files are read anew each time, as each verb does.
+// The verbs plan, apply and preview as the pages use them: campaigns and templates are read anew each time, as each verb
+// does. What winback.yaml says, the process goes by since it began: once the file says something else, nothing is planned.
 
 export function openDesk(context: DatabaseContext): Desk {
   // A page has no terminal to draw a progress bar on.
@@ -23,6 +26,7 @@ export function openDesk(context: DatabaseContext): Desk {
   const hashOf = (loaded: LoadedCampaign, templates: Templates) =>
     inputsHash({ campaign: loaded.source, workspace: context.loaded.source, templates: templates.files })
   const open = async (campaign: string) => {
+    await assertCurrent(context)
     const templates = await openTemplates(quiet)
     const [loaded] = await openCampaigns(quiet, templates, [campaign])
     if (!loaded) throw new Error(`${campaign} was asked for and not opened`)
@@ -48,13 +52,16 @@ export function openDesk(context: DatabaseContext): Desk {
             })),
           ),
         })),
-        problems: problems.map(
-          ({ location, path, message, severity }): FileProblem => ({
-            where: `${location.file}${location.line === undefined ? '' : `:${location.line}`}${path === '' ? '' : ` ${path}`}`,
-            message,
-            severity,
-          }),
-        ),
+        problems: [
+          ...((await isEdited(context.loaded)) ? [editedProblem(context)] : []),
+          ...problems.map(
+            ({ location, path, message, severity }): FileProblem => ({
+              where: `${location.file}${location.line === undefined ? '' : `:${location.line}`}${path === '' ? '' : ` ${path}`}`,
+              message,
+              severity,
+            }),
+          ),
+        ],
       }
     },
     plan: async (campaign): Promise<DraftPlan> => {
@@ -82,6 +89,22 @@ export function openDesk(context: DatabaseContext): Desk {
     preview: async (campaign, step, wanted) =>
       await previewOf(quiet, { campaign, step, variant: wanted.variant }, wanted),
   }
+}
+
+const EDITED = 'it was edited since this process began'
+const RESTART = 'Restart `winback start` or `winback web`, then plan again.'
+
+function editedProblem({ loaded }: DatabaseContext): FileProblem {
+  return { where: basename(loaded.file), message: `${EDITED}. ${RESTART}`, severity: 'warning' }
+}
+
+/**
+ * A plan by what winback.yaml said when the process began would pin what nobody wants any more.
+ * @throws WinbackError `workspace.edited`
+ */
+async function assertCurrent({ loaded }: DatabaseContext): Promise<void> {
+  if (!(await isEdited(loaded))) return
+  throw new WinbackError('workspace.edited', `${basename(loaded.file)}: ${EDITED}`, { remedy: RESTART })
 }
 
 /** What a plan on the web is made of; names and texts of persons are not kept. */

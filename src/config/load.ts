@@ -324,6 +324,16 @@ function settleCampaign(file: string, source: string, reading: Reading<Campaign>
   return { definition: reading.definition, source, file, warnings }
 }
 
+/** Whether a workspace file is another by now than the one that was loaded, or cannot be read any more. */
+export async function isEdited({ file, source }: Pick<LoadedWorkspace, 'file' | 'source'>): Promise<boolean> {
+  try {
+    return (await read(file)) !== source
+  } catch (error) {
+    if (error instanceof WinbackError) return true
+    throw error
+  }
+}
+
 /** Bytes of a file that people write, a hundred times what is usual; data that strayed here takes minutes to read as YAML. */
 const LARGEST_FILE = 500_000
 

@@ -113,3 +113,20 @@ test('shows a step as one contact would get it, or as any would; masked unless a
     })
   })
 })
+
+test('plans nothing by a winback.yaml that was edited since the process began, and says so of it', async () => {
+  const file = join(shop, 'winback.yaml')
+  const source = await readFile(file, 'utf8')
+  await atDesk(async (desk) => {
+    const { inputs } = await desk.plan('graded-recall')
+    await writeFile(file, source.replace(/^name: .*$/m, 'name: Another house'))
+    const refused = { code: 'workspace.edited', remedy: expect.stringContaining('Restart') }
+    await expect(desk.plan('graded-recall')).rejects.toMatchObject(refused)
+    await expect(desk.apply('graded-recall', inputs, 'web')).rejects.toMatchObject(refused)
+    const { campaigns, problems } = await desk.files()
+    expect(campaigns).toHaveLength(1)
+    expect(problems[0]).toMatchObject({ where: 'winback.yaml', message: expect.stringContaining('edited') })
+    await writeFile(file, source)
+    expect((await desk.plan('graded-recall')).inputs).toBe(inputs)
+  })
+})

@@ -16,6 +16,10 @@ const IN_CHINESE: Readonly<Record<string, (facts: Readonly<Record<string, unknow
   'refused.listed': () => ['该地址仍留在禁止联系名单中', '本人退订、投诉或已删除的，只有本人能够改变。'],
   'switch.stopped': ({ name, reason }) => [`活动 ${name} 已永久停止：${reason}`, '请以其他名称应用该活动。'],
   'usage.text': ({ length, most }) => [`内容过长：共 ${length} 个字符，最多 ${most} 个`, '请写得简短些。'],
+  'workspace.edited': () => [
+    '本进程启动之后，winback.yaml 有改动',
+    '请重启 `winback start` 或 `winback web`，然后重新计划。',
+  ],
   'users.name': ({ name }) => [
     `“${name}”不能用作用户名`,
     '请使用文字、数字和 . _ @ + -，如 ada 或 ada@shop.example。',
