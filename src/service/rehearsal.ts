@@ -37,7 +37,27 @@ export async function prepareRehearsal(
   await execute(source, sql`DROP SCHEMA IF EXISTS ${sql.identifier(schema)} CASCADE`)
   await markSchema(source, schema)
   const database = connect(source.url, { schema, applicationName: 'winback replay' })
-  await migrate(database)
+  try {
+    await migrate(database)
+    await fill(database, { source, to, campaigns, onPart })
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** What {@link prepareRehearsal} lays into the new schema. */
+async function fill(
+  database: Database,
+  what: {
+    readonly source: Database
+    readonly to: Date
+    readonly campaigns: readonly string[]
+    onPart(): void
+  },
+): Promise<void> {
+  const { source, to, campaigns, onPart } = what
   const from = (table: string) => sql`${sql.identifier(source.schema)}.${sql.identifier(table)}`
   for (const table of ['external_ids', 'suppressions', 'consents', 'preferences', 'erased_ids', 'devices']) {
     await execute(database, sql`INSERT INTO ${sql.identifier(table)} SELECT * FROM ${from(table)}`)
@@ -81,7 +101,6 @@ export async function prepareRehearsal(
   await execute(database, sql`CREATE INDEX ON upcoming_activity (place)`)
   await execute(database, sql`CREATE INDEX ON upcoming_activity (occurred_at)`)
   await execute(database, sql`ANALYZE`)
-  return database
 }
 
 /** What stands at the schema of a replay from before anything is in it: by this, it is told from real data. */

@@ -176,3 +176,14 @@ test('a replay computes the signals that an entry, a limit by quadrant or a step
     await shop.runtime.close()
   }
 })
+
+test('a rehearsal that is not laid out to its end holds no connection', async () => {
+  const database = await freshDatabase()
+  const interrupted = prepareRehearsal(database, 'broken', START, [], () => {
+    throw new Error('interrupted')
+  })
+  await expect(interrupted).rejects.toThrow('interrupted')
+  const open = sql`SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'winback replay'`
+  expect(await rows(database, open)).toEqual([])
+})
