@@ -81,7 +81,9 @@ export function openFcm(settings: FcmSettings, deadline: number): PushProvider {
 
   return {
     send: async (device, push) => {
-      const body = JSON.stringify({ message: messageTo(device.token, push) })
+      // Real time, whatever clock the campaign runs by: Apple compares it with its own.
+      const expires = Math.floor(Date.now() / 1000) + push.ttl
+      const body = JSON.stringify({ message: messageTo(device.token, push, expires) })
       if (Buffer.byteLength(body) > LARGEST_PAYLOAD) {
         return {
           outcome: 'rejected',
@@ -109,14 +111,16 @@ export function openFcm(settings: FcmSettings, deadline: number): PushProvider {
   }
 }
 
-function messageTo(token: string, push: Push) {
+/** Each kind of device has its own way to say for how long a push waits; unsaid, it is four weeks. @param expires Unix seconds */
+function messageTo(token: string, push: Push, expires: number) {
   const { title, body, url, tap, reference, ttl } = push
   return {
     token,
     notification: { title, body },
     data: { reference, ...(url === undefined ? {} : { url }), ...(tap === undefined ? {} : { tap }) },
     android: { ttl: `${ttl}s`, collapse_key: reference },
-    apns: { headers: { 'apns-collapse-id': reference } },
+    apns: { headers: { 'apns-collapse-id': reference, 'apns-expiration': String(expires) } },
+    webpush: { headers: { TTL: String(ttl) } },
   }
 }
 
@@ -140,6 +144,8 @@ function classify(exchange: Exchange): DeviceOutcome {
   if (code === 'UNREGISTERED' || status === 404) return { outcome: 'dead', detail }
   if (status === 400 && /registration token/i.test(error?.message ?? '')) return { outcome: 'dead', detail }
   if (status === 400) return { outcome: 'rejected', reason: 'content', detail }
+  // Apple or the browsers do not know the key that the project has for them: FCM is there for all other devices.
+  if (code === 'THIRD_PARTY_AUTH_ERROR') return { outcome: 'retry', detail, after: 300 }
   // Of the 403, SENDER_ID_MISMATCH is about the device: the service account is of another project than its app. It is alive,
   // and were it forgotten, the mistake would still be felt when it has long been mended. Google's PERMISSION_DENIED is about us.
   if (status === 401 || (status === 403 && code === 'PERMISSION_DENIED')) {

@@ -5,7 +5,7 @@ import type { DeviceOutcome, PushProvider } from './device.ts'
 import type { JpushSettings } from './settings.ts'
 
 // JPush, REST API v3: for mainland China, where neither FCM nor most web push arrives. A `cid` from its pool makes a
-// repeat recognisable for a day, so a lost answer is asked for once more with the same one.
+// repeat recognisable for a day, so an answer that is lost, or none, is asked for once more with the same one.
 
 const pushed = z.object({ msg_id: z.union([z.string(), z.number()]) })
 const pool = z.object({ cidlist: z.array(z.string()) })
@@ -13,6 +13,8 @@ const failed = z.object({ error: z.object({ code: z.coerce.number(), message: z.
 
 /** How many cids are taken from the pool at a time: what an account without a contract may have. */
 const CIDS = 10
+/** Milliseconds a cid is used for. JPush knows it for a day, in which a lost answer has to be asked for again. */
+const FRESH = 43_200_000
 
 export function openJpush(settings: JpushSettings, deadline: number): PushProvider {
   // A cid, the push, and once more where its answer was lost.
@@ -20,7 +22,9 @@ export function openJpush(settings: JpushSettings, deadline: number): PushProvid
   const authorization = `Basic ${Buffer.from(`${settings.app_key}:${settings.master_secret}`).toString('base64')}`
   const headers = { Authorization: authorization, 'Content-Type': 'application/json' }
   const url = (path: string) => new URL(path, settings.endpoint).href
-  const cids: string[] = []
+  let cids: readonly string[] = []
+  /** Until when they are used; real time, ms. */
+  let cidsUntil = 0
   /** Until when the account has used up its rate; real time, ms. */
   let heldUntil = 0
 
@@ -35,14 +39,18 @@ export function openJpush(settings: JpushSettings, deadline: number): PushProvid
     return exchange
   }
   const takeCid = async (): Promise<string | Exchange> => {
-    const known = cids.pop()
-    if (known !== undefined) return known
+    const [known, ...left] = cids
+    if (known !== undefined && Date.now() < cidsUntil) {
+      cids = left
+      return known
+    }
     const exchange = await call('GET', `v3/push/cid?count=${CIDS}&type=push`)
     const list =
       exchange.kind === 'answered' ? pool.safeParse(parseJson(exchange.text)).data?.cidlist : undefined
     const [first, ...rest] = list ?? []
     if (first === undefined) return exchange
-    cids.push(...rest)
+    cids = rest
+    cidsUntil = Date.now() + FRESH
     return first
   }
 
@@ -61,7 +69,9 @@ export function openJpush(settings: JpushSettings, deadline: number): PushProvid
         return { outcome: 'rejected', reason: 'content', detail: `the push is over ${LARGEST_PAYLOAD} bytes` }
       }
       const first = await call('POST', 'v3/push', body)
-      if (first.kind !== 'lost') return classify(first)
+      const known = first.kind === 'unsent' || (first.kind === 'answered' && first.status < 500)
+      if (known) return classify(first)
+      // Of one that it has pushed JPush says again what it said.
       const again = await call('POST', 'v3/push', body)
       // One that never left says nothing of the first.
       return classify(again.kind === 'unsent' ? first : again)
@@ -123,8 +133,8 @@ function classify(exchange: Exchange): DeviceOutcome {
     const reset = Number(headers['x-rate-limit-reset'] ?? Number.NaN)
     return { outcome: 'retry', detail, after: reset > 0 && reset <= 3600 ? reset : 60, takesNone: true }
   }
-  // 2003, 2004: the app may push no more, or not by this API.
-  if (status === 401 || [1004, 2003, 2004].includes(code)) {
+  // 1008: there is no such app; 2003, 2004: it may push no more, or not by this API.
+  if (status === 401 || [1004, 1008, 2003, 2004].includes(code)) {
     return { outcome: 'retry', detail, unsent: true, unreached: true }
   }
   if (status === 403) return { outcome: 'retry', detail, after: 3600 }

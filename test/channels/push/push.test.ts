@@ -134,6 +134,8 @@ const FAULTS = {
     ['too many, for the device perhaps', fcmError(429, 'QUOTA_EXCEEDED'), 'retry', undefined, false, false],
     ['out of order', fcmError(503, 'UNAVAILABLE'), 'retry', undefined, false, true],
     ['an old bearer', fcmError(401, 'UNAUTHENTICATED'), 'retry'],
+    // Apple does not know the project’s key: Android is reached all the same, and the channel must not rest.
+    ['a key that Apple refuses', fcmError(401, 'THIRD_PARTY_AUTH_ERROR'), 'retry', undefined, false],
     // Not FCM's words: no device is taken for gone, and none for reached.
     ['nothing there', { status: 404, body: '<html>Not Found</html>' }, 'retry'],
     ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
@@ -151,6 +153,13 @@ const FAULTS = {
     [
       'wrong secret',
       json({ error: { code: 1004, message: 'Authen failed' } }, 401),
+      'retry',
+      undefined,
+      true,
+    ],
+    [
+      'an app that is none',
+      json({ error: { code: 1008, message: 'app_key is not exist' } }, 400),
       'retry',
       undefined,
       true,
@@ -313,6 +322,43 @@ describe('a push', () => {
     expect(await doubted).toMatchObject({ outcome: 'uncertain' })
     await stopped
     await channel.close()
+  })
+
+  it('waits for any device as long as it is worth, in the words of each', async () => {
+    const { server, channel, devices, close } = await openAll()
+    const begun = Math.floor(Date.now() / 1000)
+    await channel.send(message(devices))
+    const bodyOf = (path: string) =>
+      JSON.parse(server.asked.find((one) => one.path === path)?.body.toString() ?? '')
+    const pushed = bodyOf('/v1/projects/shop/messages:send').message
+    expect(pushed).toMatchObject({ android: { ttl: '172800s' }, webpush: { headers: { TTL: '172800' } } })
+    expect(Number(pushed.apns.headers['apns-expiration']) - begun - 172_800).toBeLessThan(60)
+    expect(Number(pushed.apns.headers['apns-expiration'])).toBeGreaterThanOrEqual(begun + 172_800)
+    expect(bodyOf('/v3/push').options).toMatchObject({ time_to_live: 172_800 })
+    await close()
+  })
+
+  it('is asked for again with the same cid where JPush fails, and with none that JPush has forgotten', async () => {
+    const { server, channel, devices, close } = await openAll()
+    const [, , jpush] = devices
+    if (!jpush) throw new Error('no device')
+    const pooled = () => server.asked.filter(({ path }) => path.startsWith('/v3/push/cid')).length
+    await channel.send(message([jpush]))
+    await channel.send(message([jpush]))
+    expect(pooled()).toBe(1)
+    const before = server.reached
+    server.instead = json({ error: { code: 1030, message: 'timeout' } }, 503)
+    expect(await channel.send(message([jpush]))).toMatchObject({ outcome: 'uncertain' })
+    expect(server.reached).toBe(before + 2)
+    server.instead = undefined
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 90_000_000 })
+    try {
+      expect(await channel.send(message([jpush]))).toMatchObject({ outcome: 'sent' })
+    } finally {
+      vi.useRealTimers()
+    }
+    expect(pooled()).toBe(2)
+    await close()
   })
 
   it('that is beyond the rate of its provider waits, and the next ones with it', async () => {
