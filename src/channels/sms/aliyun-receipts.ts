@@ -34,8 +34,14 @@ const ANSWER = { type: 'application/json', body: '{"code":0,"msg":"ok"}' }
 
 /** The number is nobody's. */
 const GONE = ['INVALID_NUMBER', 'MOBILE_NOT_EXIST']
-/** Its owner told the carrier or Aliyun to let nothing more through. */
+/** Its owner told the carrier or Aliyun to let nothing more through, some time before: no complaint of this message. */
 const REFUSING = ['USER_REJECT', 'MOBILE_IN_BLACK']
+
+/** What it means that a message was not received. */
+export function failureOf(code: string): EventKind {
+  if (GONE.includes(code)) return 'hard_bounce'
+  return REFUSING.includes(code) ? 'unsubscribed' : 'soft_bounce'
+}
 
 /** @param price of one segment: the report says how many there were in fact */
 export function readAliyunReceipts(
@@ -53,23 +59,29 @@ export function readAliyunReceipts(
   if (!Array.isArray(value)) return malformed('expected a JSON array of reports or replies')
   const events: DeliveryEvent[] = []
   const replies: Reply[] = []
+  const unread: string[] = []
   for (const [index, item] of value.entries()) {
     const up = upstream.safeParse(item)
     const down = report.safeParse(item)
     if (down.success) {
       const at = chinaTime(down.data.report_time)
-      if (!at) return malformed(`item ${index}: report_time is no time`)
+      if (!at) {
+        unread.push(`item ${index}: report_time is no time`)
+        continue
+      }
       const event = eventOf(down.data, at, price)
       if (event) events.push(event)
     } else if (up.success) {
       const { phone_number, content, send_time, sequence_id } = up.data
-      const at = chinaTime(send_time)
-      if (!at) return malformed(`item ${index}: send_time is no time`)
       const named = String(sequence_id ?? `${phone_number} ${send_time} ${content}`)
       const eventId = named.length > LONGEST_ID ? hash('sha256', named, 'base64url') : named
+      const at = chinaTime(send_time) ?? webhook.now
       replies.push({ from: phone_number, text: content, optOut: isOptOut(content), eventId, at })
-    } else return malformed(`item ${index} is neither a report nor a reply`)
+    } else unread.push(`item ${index} is neither a report nor a reply`)
   }
+  // Refused three times, all of it is lost: what is odd costs nothing beside it, least of all somebody's 退订.
+  const [first] = unread
+  if (first !== undefined && unread.length === value.length) return malformed(first)
   return { outcome: 'accepted', events, replies, answer: ANSWER }
 }
 
@@ -82,13 +94,7 @@ function eventOf(item: z.output<typeof report>, at: Date, price: Money): Deliver
   const named = readReference(item.out_id ?? '')
   if (!named) return undefined
   const code = item.err_code ?? ''
-  const kind: EventKind = item.success
-    ? 'delivered'
-    : GONE.includes(code)
-      ? 'hard_bounce'
-      : REFUSING.includes(code)
-        ? 'complaint'
-        : 'soft_bounce'
+  const kind = item.success ? 'delivered' : failureOf(code)
   const size = Number(item.sms_size ?? Number.NaN)
   const detail = [code, item.err_msg ?? ''].join(' ').trim()
   return {

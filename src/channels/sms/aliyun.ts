@@ -5,7 +5,7 @@ import { type HttpClient, neverLeft, openHttp, parseJson } from '../http.ts'
 import { openLane } from '../lane.ts'
 import { parsePrice } from '../price.ts'
 import { readReference, referenceOf } from '../reference.ts'
-import { readAliyunReceipts } from './aliyun-receipts.ts'
+import { failureOf, readAliyunReceipts } from './aliyun-receipts.ts'
 import { signAliyun } from './aliyun-signature.ts'
 import { priceOf, renderSms, type SmsContent } from './content.ts'
 import { CHINA, parsePhone } from './phone.ts'
@@ -152,10 +152,13 @@ const LATER: Readonly<Record<string, number>> = {
 }
 /** Of those, what says that our own number of messages is used up, or our clock wrong: no message goes out. */
 const OURS = ['isv.DAY_LIMIT_CONTROL', 'isv.MONTH_LIMIT_CONTROL', 'InvalidTimeStamp']
-/** Codes by which our key or account is refused, and nobody's message: no credit, out of service, no right to send. */
+/**
+ * Codes by which our key, account or machine is refused, and nobody's message: no credit, out of service, the product not
+ * ordered, no right to send, not from this country. https://help.aliyun.com/document_detail/101347.htm
+ */
 const NOT_LET_IN =
-  /^(SignatureDoesNotMatch|InvalidAccessKeyId|isv\.(AMOUNT_NOT_ENOUGH|OUT_OF_SERVICE|ACCOUNT_ABNORMAL)|isp\.RAM_PERMISSION_DENY)(\.|$)/
-const CONTENT = /TEMPLATE|SIGN|PARAM|BLACK_KEY|DENY/
+  /^(SignatureDoesNotMatch|InvalidAccessKeyId|NoPermission|Forbidden|isv\.(AMOUNT_NOT_ENOUGH|OUT_OF_SERVICE|ACCOUNT_ABNORMAL|ACCOUNT_NOT_EXISTS|PRODUCT_UN_?SUBSCRI(PT|BE)|DENY_IP_RANGE)|isp\.RAM_PERMISSION_DENY)(\.|$)/
+const CONTENT = /TEMPLATE|SIGN|PARAM|BLACK_KEY|CONTENT/
 
 function classify(status: number, text: string): Delivery {
   const answer = reply.safeParse(parseJson(text)).data
@@ -218,7 +221,7 @@ async function query(
 function eventsOf(doubt: Doubt<string>, status: number, code: string | undefined): DeliveryEvent[] {
   const named = readReference(referenceOf(doubt))
   if (!named) return []
-  const kind = status === 3 ? 'delivered' : status === 2 ? 'soft_bounce' : 'sent'
+  const kind = status === 3 ? 'delivered' : status === 2 ? failureOf(code ?? '') : 'sent'
   // The same id as the report's own, so that whichever comes second is a repeat.
   return [
     {

@@ -27,8 +27,17 @@ const KINDS: Readonly<Record<string, EventKind>> = {
 }
 /** Error codes of numbers that are nobody's, or cannot take text. */
 const GONE = ['21211', '21614', '30005', '30006']
-/** The person has told Twilio to let nothing more through. */
+/** The person has told Twilio to let nothing more through, some time before: no complaint of this message. */
 const REFUSING = ['21610']
+
+/**
+ * Twilio signs the URL it was given, whatever a proxy has made of it since: by us in one spelling (a host in small letters,
+ * no port that goes without saying), on its own pages as the settings have it.
+ */
+function givenAs(url: string, { search }: URL): string[] {
+  const { origin, pathname } = new URL(url)
+  return [`${origin}${pathname}${search}`, `${url.replace(/\?.*/s, '')}${search}`]
+}
 
 /** Reads a status callback, or a message that somebody sent. */
 export function readTwilioReceipts(
@@ -37,10 +46,9 @@ export function readTwilioReceipts(
 ): Receipts | RefusedWebhook {
   const form = new URLSearchParams(Buffer.from(webhook.body).toString('utf8'))
   const called = new URL(webhook.url)
-  // Twilio signs the URL it was given, whatever a proxy has made of it since.
-  const url =
-    settings.callback_url === undefined ? called.href : settings.callback_url.split('?')[0] + called.search
-  if (!sameSecret(webhook.headers['x-twilio-signature'] ?? '', signTwilio(url, form, settings.auth_token))) {
+  const signature = webhook.headers['x-twilio-signature'] ?? ''
+  const urls = settings.callback_url === undefined ? [called.href] : givenAs(settings.callback_url, called)
+  if (!urls.some((url) => sameSecret(signature, signTwilio(url, form, settings.auth_token)))) {
     return { outcome: 'refused', status: 401, reason: 'X-Twilio-Signature does not fit the request' }
   }
   const sid = form.get('MessageSid') ?? form.get('SmsSid')
@@ -72,7 +80,7 @@ export function readTwilioReceipts(
       : GONE.includes(code)
         ? 'hard_bounce'
         : REFUSING.includes(code)
-          ? 'complaint'
+          ? 'unsubscribed'
           : reported
   const event = {
     ...named,

@@ -12,11 +12,13 @@ const OPT_OUT_WORDS: readonly string[] = [
   'R',
   'T',
   'TD',
-  '退订',
+  '拒收',
 ]
+/** Wherever they stand, in either script. */
+const LEAVING = /退订|退訂/
 
 /**
- * Whether a reply opts out: one of the words alone, in any case or width and with any punctuation around it; 退订
+ * Whether a reply opts out: one of the words alone, in any case or width and with any punctuation around it; 退订 or 退訂
  * anywhere.
  */
 export function isOptOut(text: string): boolean {
@@ -25,5 +27,5 @@ export function isOptOut(text: string): boolean {
     .toUpperCase()
     .replace(/[^\p{L}\p{N}]+/gu, ' ')
     .trim()
-  return OPT_OUT_WORDS.includes(words) || words.includes('退订')
+  return OPT_OUT_WORDS.includes(words) || LEAVING.test(words)
 }

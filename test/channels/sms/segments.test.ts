@@ -88,11 +88,21 @@ describe('an opt-out', () => {
     '退订',
     '我要退订',
     '退订。',
+    '请给我退訂',
+    '拒收',
   ])('is %s', (text) => expect(isOptOut(text)).toBe(true))
-  it.each(['', 'yes', 'stopping by tomorrow', 'the end', 'thanks', 'Really?', 'X', '好的', 'STOPP'])(
-    'is not %s',
-    (text) => expect(isOptOut(text)).toBe(false),
-  )
+  it.each([
+    '',
+    'yes',
+    'stopping by tomorrow',
+    'the end',
+    'thanks',
+    'Really?',
+    'X',
+    '好的',
+    'STOPP',
+    '我拒收了那个包裹',
+  ])('is not %s', (text) => expect(isOptOut(text)).toBe(false))
   it('is decided for any text', () => {
     fc.assert(fc.property(fc.string({ unit: codePoint }), (text) => typeof isOptOut(text) === 'boolean'))
   })

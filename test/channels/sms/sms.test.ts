@@ -158,6 +158,10 @@ for (const [provider, block, openServer, error] of [
             ['no credit', error('isv.AMOUNT_NOT_ENOUGH'), 'retry', undefined, true],
             ['out of service', error('isv.OUT_OF_SERVICE'), 'retry', undefined, true],
             ['no right to send', error('isp.RAM_PERMISSION_DENY'), 'retry', undefined, true],
+            ['never ordered', error('isv.PRODUCT_UN_SUBSCRIPT'), 'retry', undefined, true],
+            ['not from this country', error('isv.DENY_IP_RANGE'), 'retry', undefined, true],
+            ['a key without the right', error('NoPermission', 403), 'retry', undefined, true],
+            ['words that are not let through', error('isv.SMS_CONTENT_ILLEGAL'), 'rejected', 'content'],
             ['throttled', error('Throttling.User', 400), 'retry', undefined, false, true],
           ],
           twilio: [
@@ -172,6 +176,9 @@ for (const [provider, block, openServer, error] of [
               false,
               true,
             ],
+            ['a full queue', error('21611'), 'retry', undefined, false, true],
+            ['a sender that is not ours', error('21659'), 'retry', undefined, true],
+            ['no sender for that country', error('21606'), 'retry', undefined, false],
             ['wrong token', error('20003', 401), 'retry', undefined, true],
             ['a suspended account', error('20005', 403), 'retry', undefined, true],
             ['a region that is not enabled', error('21408', 403), 'retry', undefined, false],
@@ -383,6 +390,10 @@ describe('Aliyun', () => {
       ],
       answer: { body: '{"code":0,"msg":"ok"}' },
     })
+    // Once refused, or on a list for having been: no complaint of this message, for which all would be paused.
+    expect(post([{ ...report, success: false, err_code: 'MOBILE_IN_BLACK' }])).toMatchObject({
+      events: [{ kind: 'unsubscribed' }],
+    })
     const up = {
       phone_number: '13800000000',
       content: '退订',
@@ -404,7 +415,7 @@ describe('Aliyun', () => {
     expect(second?.eventId.length).toBeLessThanOrEqual(200)
   })
 
-  it('is refused without the token, or where it makes no sense: nothing then counts', () => {
+  it('is refused without the token, or where none of it makes sense', () => {
     const body = Buffer.from(JSON.stringify([report]))
     expect(readNow(channel, webhook({ url: url.slice(0, -1), body }))).toMatchObject({ status: 401 })
     expect(readNow(channel, webhook({ url, body: Buffer.from('{') }))).toMatchObject({ status: 400 })
@@ -414,10 +425,17 @@ describe('Aliyun', () => {
       [1],
       [null],
       [{ ...report, success: 'yes' }],
-      [report, { ...report, report_time: 'now' }],
+      [{ ...report, report_time: 'now' }],
     ]) {
       expect(post(value)).toMatchObject({ outcome: 'refused', status: 400 })
     }
+    // Aliyun gives up after three refusals, and an opt-out with it.
+    const leaving = { phone_number: '13800000000', content: '退订', send_time: 'yesterday', sequence_id: 9 }
+    expect(post([{ ...report, report_time: 'now' }, 1, report, leaving])).toMatchObject({
+      outcome: 'accepted',
+      events: [{ kind: 'delivered' }],
+      replies: [{ optOut: true, eventId: '9', at: NOW }],
+    })
     fc.assert(
       fc.property(
         fc.oneof(
@@ -505,6 +523,9 @@ describe('Twilio', () => {
     expect(post({ MessageSid: 'SM1', MessageStatus: 'undelivered', ErrorCode: '30005' })).toMatchObject({
       events: [{ kind: 'hard_bounce' }],
     })
+    expect(post({ MessageSid: 'SM1', MessageStatus: 'failed', ErrorCode: '21610' })).toMatchObject({
+      events: [{ kind: 'unsubscribed' }],
+    })
     expect(post({ MessageSid: 'SM1', MessageStatus: 'failed', ErrorCode: '30003' })).toMatchObject({
       events: [{ kind: 'soft_bounce' }],
     })
@@ -512,6 +533,22 @@ describe('Twilio', () => {
       replies: [{ from: '+15552223333', optOut: true, eventId: 'SM2' }],
       answer: { type: 'text/xml' },
     })
+  })
+
+  it('is believed however the settings spell the URL that Twilio was given', async () => {
+    const server = await openTwilioServer()
+    const callback_url = 'https://Shop.Example:443/v1/receipts/sms/twilio'
+    const spelled = openSms(smsSettings.parse({ ...TWILIO, endpoint: server.url, callback_url }))
+    await spelled.send({ ...message(), address: '+15552223333' })
+    const form = new URLSearchParams({ MessageSid: 'SM1', MessageStatus: 'delivered' })
+    for (const signed of [formOf(server.asked[0]).StatusCallback ?? '', `${callback_url}?ref=${REFERENCE}`]) {
+      const headers = { 'x-twilio-signature': signTwilio(signed, form, TWILIO.auth_token) }
+      const url = `http://10.0.0.2/v1/receipts/sms/twilio?ref=${REFERENCE}`
+      const read = readNow(spelled, webhook({ url, headers, body: Buffer.from(form.toString()) }))
+      expect(read).toMatchObject({ events: [{ kind: 'delivered' }] })
+    }
+    await spelled.close()
+    await server.stop()
   })
 
   it('is refused with a wrong signature or a changed form', () => {
