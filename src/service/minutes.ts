@@ -4,8 +4,9 @@ import { messageOf } from '../errors.ts'
 import { type Loop, startLoop } from './loop.ts'
 
 /**
- * Does something now, and as every minute of the wall clock begins. A clock that is put back by hours would have node-cron
- * wait until it has come that far again: the minutes then begin anew.
+ * Does something now, and as every minute of the wall clock begins, never twice at a time. A clock that is put back by hours
+ * would have node-cron wait until it has come that far again: the minutes then begin anew.
+ * @param onError hears why it failed, and of what is wrong with the minutes themselves
  * @param look milliseconds between two looks at the clock
  */
 export function startMinutes(
@@ -13,15 +14,23 @@ export function startMinutes(
   look: number,
   tick: () => Promise<void>,
 ): Loop {
-  // It warns of each minute that passed while the machine slept, or while a run went on: thousands after a weekend. What was
-  // due then is found by the next.
+  let underWay: Promise<void> | undefined
+  const begin = () => {
+    underWay ??= tick()
+      .catch(onError)
+      .finally(() => {
+        underWay = undefined
+      })
+  }
+  // It warns of each minute that passed while the machine slept: thousands after a weekend. What was due then is found by
+  // the next.
   const logger = {
     ...{ debug: () => {}, info: () => {}, warn: () => {} },
     error: (said: string | Error, cause?: Error) => onError(cause ?? new Error(messageOf(said))),
   }
-  const schedule = () => cron.schedule('* * * * *', tick, { noOverlap: true, logger })
+  const schedule = () => cron.schedule('* * * * *', begin, { logger })
   let minutes = schedule()
-  void tick()
+  begin()
   let seen = systemClock.now()
   const watch = startLoop(onError, look, async () => {
     const now = systemClock.now()
@@ -36,6 +45,7 @@ export function startMinutes(
     stop: async () => {
       await watch.stop()
       await minutes.destroy()
+      await underWay
     },
   }
 }

@@ -72,7 +72,8 @@ export async function startScheduler(
     start('sweep', createSweeper(runtime, events, pace)),
     start('signals', () => freshen(runtime, pace)),
     start('breakers', () => watch(runtime, events, pace)),
-    startSchedules(runtime, events, pace, text),
+    startMinutes(report('schedule'), pace.idle, () => runDue(runtime, events.onRun)),
+    ...(text ? [startSyncs(runtime, events, pace, text)] : []),
   ]
   return {
     close: async () => {
@@ -84,40 +85,18 @@ export async function startScheduler(
   }
 }
 
-/** What the schedules of campaigns and of syncs ask for. */
-function startSchedules(
-  runtime: Runtime,
-  events: ServiceEvents,
-  pace: Pace,
-  text: WorkspaceText | undefined,
-): Loop {
-  const onError = (error: unknown) => events.onError('schedule', error)
-  // One after another: a run that outlasts the minute is not joined by a second one.
-  let running = Promise.resolve()
-  const run = () => {
-    running = running.then(() => runDue(runtime, events.onRun).catch(onError))
-    return running
-  }
-  // Beside the runs: a first sync of everything must not keep campaigns waiting.
+/** What the schedules of syncs ask for: beside the runs of campaigns, for either may take hours. */
+function startSyncs(runtime: Runtime, events: ServiceEvents, pace: Pace, text: WorkspaceText): Loop {
   const stopping = new AbortController()
-  let syncing: Promise<void> | undefined
-  const sync = () => {
-    if (!text || syncing) return
-    syncing = syncDue(runtime, text, (summary) => events.onSync?.(summary), stopping.signal)
-      .catch((error: unknown) => events.onError('sync', error))
-      .finally(() => {
-        syncing = undefined
-      })
-  }
-  const minutes = startMinutes(onError, pace.idle, () => {
-    sync()
-    return run()
-  })
+  const minutes = startMinutes(
+    (error) => events.onError('sync', error),
+    pace.idle,
+    () => syncDue(runtime, text, (summary) => events.onSync?.(summary), stopping.signal),
+  )
   return {
-    stop: async () => {
-      await minutes.stop()
+    stop: () => {
       stopping.abort()
-      await Promise.all([running, syncing])
+      return minutes.stop()
     },
   }
 }

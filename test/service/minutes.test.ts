@@ -36,7 +36,10 @@ it('says nothing of the minutes that a machine was asleep, and goes on by the ne
   expect(errors).toEqual([])
 })
 
-it('says nothing of the minutes that a long round takes, and makes up for none of them', async () => {
+it.each([
+  ['the one at the start', 1],
+  ['a later one', 2],
+])('does nothing twice at a time, however long %s takes, and says nothing of it', async (_, long) => {
   vi.useFakeTimers({ now: new Date('2026-11-27T18:00:30Z') })
   const written = spied()
   let end = () => {}
@@ -46,7 +49,7 @@ it('says nothing of the minutes that a long round takes, and makes up for none o
     1000,
     () => {
       ticks += 1
-      return ticks === 2
+      return ticks === long
         ? new Promise<void>((resolve) => {
             end = resolve
           })
@@ -54,10 +57,38 @@ it('says nothing of the minutes that a long round takes, and makes up for none o
     },
   )
   await vi.advanceTimersByTimeAsync(600_000)
-  expect(ticks).toBe(2)
+  expect(ticks).toBe(long)
   end()
   await vi.advanceTimersByTimeAsync(60_000)
-  expect(ticks).toBe(3)
+  expect(ticks).toBe(long + 1)
   await minutes.stop()
   for (const spy of written) expect(spy).not.toHaveBeenCalled()
+})
+
+it('tells of a round that failed, and stops once the one under way has ended', async () => {
+  vi.useFakeTimers({ now: new Date('2026-11-27T18:00:30Z') })
+  const errors: unknown[] = []
+  let end = () => {}
+  let ticks = 0
+  const minutes = startMinutes(
+    (error) => errors.push(error),
+    1000,
+    () => {
+      ticks += 1
+      if (ticks === 1) return Promise.reject(new Error('no such table'))
+      return new Promise<void>((resolve) => {
+        end = resolve
+      })
+    },
+  )
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect([ticks, errors]).toEqual([2, [new Error('no such table')]])
+  let stopped = false
+  const stopping = minutes.stop().then(() => {
+    stopped = true
+  })
+  await vi.advanceTimersByTimeAsync(120_000)
+  expect([ticks, stopped]).toEqual([2, false])
+  end()
+  await stopping
 })
