@@ -7,6 +7,7 @@ import { countSegments } from '../../src/channels/sms/segments.ts'
 import { textSource } from '../../src/channels/templates/text.ts'
 import { parseTemplates, readTemplateFiles } from '../../src/channels/templates.ts'
 import type { Problem } from '../../src/errors.ts'
+import { hasBrowser, NARROW, openWindow } from '../support/browser.ts'
 
 const meta = { $locale: 'en', $timezone: 'Asia/Shanghai', $currency: 'CNY' }
 
@@ -626,6 +627,47 @@ describe('the templates that ship', () => {
         }
       }
     }
+  })
+
+  it('say what holds of whoever gets them: one day is no days, and who renews was never away', async () => {
+    const set = parseTemplates(await shipped, { locales: ['zh-CN', 'en'] })
+    const said = (name: string, locale: string, over: Record<string, unknown> = {}) => {
+      const { front = {}, text = '' } = set.find(name, { locale })?.render({ ...view(locale), ...over }) ?? {}
+      return [...Object.values(front), text].join('\n')
+    }
+    const offer = { amount: 5, days: 1, valid_days: 1, minimum: 0 }
+    for (const name of ['compensation', 'coupon', 'coupon-vip', 'trial-card', 'trial-card-story']) {
+      expect([name, said(name, 'en', { offer })]).toEqual([name, expect.stringMatching(/\b1 day\b/)])
+      expect([name, said(name, 'en', { offer })]).toEqual([name, expect.not.stringContaining('1 days')])
+      expect(said(name, 'en')).toMatch(/\b(7|14) days\b/)
+    }
+    // By a date, not by a silence, and up to a day later than planned.
+    for (const name of ['renewal', 'renewal-push', 'renewal-sms']) {
+      expect([name, said(name, 'en')]).toEqual([name, expect.not.stringMatching(/visited|two days/i)])
+      expect([name, said(name, 'zh-CN')]).toEqual([name, expect.not.stringMatching(/没来|两天/)])
+    }
+  })
+
+  it.runIf(hasBrowser)('stay within a phone’s width, however long a name in them is', async () => {
+    const set = parseTemplates(await shipped, { locales: ['zh-CN', 'en'] })
+    const { context, page } = await openWindow('', '', { language: 'en', ...NARROW }, [])
+    const long = 'Featherstonehaugh'.repeat(4)
+    for (const locale of ['zh-CN', 'en']) {
+      const wide = view(locale)
+      const named = {
+        ...{ ...wide, workspace: { name: long }, contact: { ...wide.contact, first_name: long } },
+        report: { ...wide.report, favourite: long },
+        offer: { ...wide.offer, name: long, amount: 99_999_999.5, minimum: 999_999_999.5 },
+      }
+      for (const name of set.names()) {
+        const { front, html } = set.find(name, { locale })?.render(named) ?? {}
+        if (front?.preheader === undefined) continue
+        await page.setContent(html ?? '')
+        const width = await page.evaluate('document.documentElement.scrollWidth')
+        expect([name, locale, width]).toEqual([name, locale, NARROW.width])
+      }
+    }
+    await context.close()
   })
 
   it('need nothing of the contact for the one that stands in', async () => {
