@@ -6,6 +6,7 @@ import { checkExpressions } from './checks/expressions.ts'
 import type { Checked } from './checks/findings.ts'
 import { checkLadder } from './checks/ladder.ts'
 import { checkLimits } from './checks/limits.ts'
+import { checkNaughts } from './checks/naughts.ts'
 import { checkOffers } from './checks/offers.ts'
 import { checkSettings } from './checks/settings.ts'
 import { checkTemplates } from './checks/templates.ts'
@@ -29,5 +30,6 @@ export function checkCampaign(checked: Checked): Problem[] {
     ...checkExpressions(checked),
     ...checkOffers(checked),
     ...checkLimits(checked),
+    ...checkNaughts(checked),
   ]
 }

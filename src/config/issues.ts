@@ -257,7 +257,8 @@ function keysOf({ context, path }: Fault, type: string): string {
 
 function outOfBounds(fault: Fault, issue: z.core.$ZodIssueTooSmall | z.core.$ZodIssueTooBig): Problem {
   const limit = issue.code === 'too_small' ? issue.minimum : issue.maximum
-  const bound = issue.code === 'too_small' ? 'at least' : 'at most'
+  const least = issue.inclusive === false ? 'more than' : 'at least'
+  const bound = issue.code === 'too_small' ? least : 'at most'
   const some = limit === 1 && issue.code === 'too_small'
   const counted: Record<string, string> = {
     string: some ? 'a text' : `${bound} ${limit} characters`,

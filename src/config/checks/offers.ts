@@ -1,16 +1,19 @@
 import type { Problem } from '../../errors.ts'
 import type { Campaign } from '../campaign.ts'
-import type { Path } from '../document.ts'
+import { type Path, valueAt } from '../document.ts'
 import { type Amount, formatAmount } from '../quantities.ts'
 import type { Salvaged } from '../salvaged.ts'
+import { ownTexts } from '../templates-index.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 import { isCurrency } from './settings.ts'
+import { namesOf } from './texts.ts'
 import { anyUnread, lacksSteps, unread } from './unread.ts'
 
 /** Offers that exist and are used, amounts in the one currency, and a liability that the stock cannot exceed. */
 export function checkOffers(checked: Checked): Problem[] {
   return [
     ...checkUse(checked),
+    ...checkCodes(checked),
     ...checkBenefits(checked),
     ...checkCurrency(checked),
     ...checkLiability(checked),
@@ -48,6 +51,43 @@ function* givenOffers(campaign: Salvaged<Campaign>): Generator<{ offer: string; 
       yield { offer: variant.offer, path: [...path, 'variants', name, 'offer'] }
     }
   }
+}
+
+/** Codes of an offer that is credited to the account, and such as are given and never read. */
+function* checkCodes(checked: Checked): Generator<Problem> {
+  const { campaign, document } = checked
+  for (const [name, offer] of Object.entries(campaign.offers ?? {})) {
+    const at = ['offers', name]
+    if (offer?.deliver === 'account' && valueAt(document.value, [...at, 'codes']) !== undefined) {
+      const message = `${name} is credited to the account, and has no codes; say \`deliver: code\`, or take this out`
+      yield finding(document, [...at, 'codes'], message, { at: 'key' })
+    }
+    if (offer?.deliver !== 'code' || !isNeverPrinted(checked, name)) continue
+    const message = `no message that gives ${name} prints its code: whoever gets it could not use it; write {{offer.code}} where they read it`
+    yield finding(document, [...at, 'deliver'], message, { severity: 'warning' })
+  }
+}
+
+/** Whether an offer is given by messages, and none of them has its code. An app asks for the code beside its message. */
+function isNeverPrinted(checked: Checked, offer: string): boolean {
+  // What could not be read, or is not there, may be what prints it.
+  if (anyUnread(checked, ['tiers']) || anyUnread(checked, ['on_return'])) return false
+  const { campaign, channels, templates } = checked
+  const known = templates.names()
+  const given = [...stepsOf(campaign)].filter(({ step }) =>
+    [step, ...Object.values(step.variants ?? {})].some((saying) => saying?.offer === offer),
+  )
+  const prints = (name: string) => templates.variables(name).some(({ path }) => path === 'offer.code')
+  let read = false
+  for (const { step } of given) {
+    const names = namesOf(step, known)
+    const texts = [...names, ...names.flatMap((name) => ownTexts(name, step.channel ?? []))]
+    if (names.length === 0 || names.some((name) => !known.includes(name))) return false
+    if (step.channel?.includes('inapp') || texts.some((name) => known.includes(name) && prints(name)))
+      return false
+    read ||= (step.channel ?? []).some((name) => name !== undefined && channels.get(name)?.renders)
+  }
+  return read
 }
 
 /** A benefit without a name, or a price, plan or refund that costs nothing: the message would promise a blank. */

@@ -5,6 +5,7 @@ import { type Path, type SourceDocument, valueAt } from '../document.ts'
 import { EVENTS } from '../event-names.ts'
 import { BUILT_IN_ATTRIBUTES } from '../facts.ts'
 import { nearest } from '../nearest-name.ts'
+import { formatRate } from '../quantities.ts'
 import type { Salvaged } from '../salvaged.ts'
 import { silencedByOf } from '../silenced-by.ts'
 import { LONGEST_TYPED } from '../typed-text.ts'
@@ -212,7 +213,16 @@ function* checkDigest(document: SourceDocument, { digest }: Salvaged<Workspace>)
 /** A rate of a channel nobody has limits nothing, and looks as if it did. */
 function* checkRates(document: SourceDocument, workspace: Salvaged<Workspace>): Generator<Problem> {
   const channels = blocksOf(document, workspace)
-  for (const name of Object.keys(workspace.rates ?? {})) {
+  for (const [name, limits] of Object.entries(workspace.rates ?? {})) {
+    const { at_most: most, warm_up: warmUp } = limits ?? {}
+    if (most?.count === 0) {
+      const message = `at ${formatRate(most)} nothing ever goes by ${name}; allow some, or take it out`
+      yield finding(document, ['rates', name, 'at_most'], message, { severity: 'warning' })
+    }
+    if (warmUp?.from !== undefined && warmUp.to !== undefined && warmUp.from > warmUp.to) {
+      const message = `the first day has ${warmUp.from} messages and the last ${warmUp.to}: a warm-up grows; set \`to\` higher`
+      yield finding(document, ['rates', name, 'warm_up'], message, { at: 'key' })
+    }
     if (channels.includes(name)) continue
     yield unknownName(document, ['rates', name], {
       what: 'channel',

@@ -42,7 +42,7 @@ function* textsOf(
 }
 
 /** Every template a step may send, of each of its variants. */
-function namesOf(step: Salvaged<Step>, known: readonly string[]): string[] {
+export function namesOf(step: Salvaged<Step>, known: readonly string[]): string[] {
   const variants = Object.entries(step.variants ?? {}).flatMap(([name, variant]) =>
     variant ? [sayingOf(step, name, variant, (text) => known.includes(text))] : [],
   )
