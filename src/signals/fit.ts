@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { SILENCE_BANDS } from '../config/facts/return.ts'
 import type { SignalSettings } from '../config/signal-settings.ts'
-import { type Database, execute, rows, type Session } from '../database/connect.ts'
+import { execute, rows, type Session } from '../database/connect.ts'
 import { areaUnderCurve, type CalibrationRow, calibrate } from '../statistics/ranking.ts'
 import {
   fitReturnModel,
@@ -60,12 +60,12 @@ export interface Fit {
  * a second model, fitted to what was known one horizon ago, foretells the horizon since.
  */
 export async function fitSignals(
-  database: Database,
+  session: Session,
   rules: SignalRules,
   settings: SignalSettings['return'],
   now: Date,
 ): Promise<Fit> {
-  const { contacts, repeaters } = await countHistories(database)
+  const { contacts, repeaters } = await countHistories(session)
   const divisor = sampleDivisor(contacts)
   const thin: Thinness | null =
     contacts < settings.contacts
@@ -73,10 +73,10 @@ export async function fitSignals(
       : repeaters < settings.repeaters
         ? 'too_few_repeaters'
         : null
-  const last = await readFit(database, now)
-  const fitted = thin ? undefined : fitReturnModel(await readHistories(database, now, divisor), last?.model)
+  const last = await readFit(session, now)
+  const fitted = thin ? undefined : fitReturnModel(await readHistories(session, now, divisor), last?.model)
   const usable = fitted?.converged && !fitted.edge ? fitted : undefined
-  const past = await readPast(database, rules, settings.horizon, now, divisor)
+  const past = await readPast(session, rules, settings.horizon, now, divisor)
   const fit: Fit = {
     fittedAt: now,
     contacts,
@@ -88,7 +88,7 @@ export async function fitSignals(
     note: thin ?? (usable ? null : fitted?.edge ? 'at_the_edge' : 'not_converged'),
     calibration: usable ? calibrateOn(past, settings.horizon, now, last?.calibration?.model) : null,
   }
-  return { ...fit, buyers: await storeFit(database, fit) }
+  return { ...fit, buyers: await storeFit(session, fit) }
 }
 
 /** The model and its calibration look at one in so many contacts. */
@@ -129,7 +129,10 @@ interface Past extends Omit<History, 'count'> {
   readonly returned: boolean
 }
 
-/** From the events themselves: what the signals were then is kept nowhere. One pass, sampled contacts alone. */
+/**
+ * From the events themselves: what the signals were then is kept nowhere. Those of the sampled contacts alone are looked up,
+ * once who they are is known: asked of each event, the sample would be found by reading all there are.
+ */
 async function readPast(
   session: Session,
   rules: SignalRules,
@@ -138,6 +141,11 @@ async function readPast(
   divisor: number,
 ): Promise<Past[]> {
   const cutoff = earlier(now, horizon).toISOString()
+  const among =
+    divisor === 1
+      ? sql`true`
+      : sql`contact_id = ANY (ARRAY(SELECT contact_id FROM contact_signals
+          WHERE active_days > 0 AND ${sampled(sql`contact_id`, divisor)}))`
   return await rows<Past>(
     session,
     sql`SELECT days - 1 AS x, (last - first) / 7.0::float8 AS tx, returned,
@@ -150,7 +158,7 @@ async function readPast(
           FROM (
             SELECT contact_id, occurred_at, (occurred_at AT TIME ZONE 'UTC')::date AS day, occurred_at <= ${cutoff}::timestamptz AS known
             FROM activity WHERE type = ANY (${sql.param(rules.activity)}::text[]) AND occurred_at <= ${now.toISOString()}::timestamptz
-              AND ${sampled(sql`contact_id`, divisor)}
+              AND ${among}
           ) seen GROUP BY contact_id
         ) people WHERE days > 0`,
   )
