@@ -49,6 +49,7 @@ const BREAKS = {
   'costs nothing whatever the settings say': 'cost',
   'costs fractions of a micro': 'cost',
   'says sent and posts nothing': 'send',
+  'answers nothing': 'send',
   'posts twice what it sends': 'send',
   'makes a key for each attempt': 'key',
   'has as many under way as come': 'lane',
@@ -75,6 +76,7 @@ const BREAKS = {
   'greets anybody': 'report',
   'looks only whether there is a signature': 'report',
   'throws at a report it cannot read': 'report',
+  'reports at no time': 'report',
   'finds nothing': 'check',
   'hands over once it is closed': 'close',
   'forgets what is under way as it closes': 'close',
@@ -153,6 +155,7 @@ function openTrial(
     if (is('takes an odd address for an absence') && !message.address.startsWith('+')) {
       return { outcome: 'retry', detail: 'nobody there', unsent: true, unreached: true }
     }
+    if (is('answers nothing')) return undefined as unknown as Delivery
     if (is('says sent and posts nothing')) return { outcome: 'sent', providerId: message.key }
     if (is('never recovers') && struck) return { outcome: 'retry', detail: 'broken', unsent: true }
     for (const late of owed.splice(0)) await call(late)
@@ -213,16 +216,16 @@ function openTrial(
       return { outcome: 'refused', status: 401, reason: 'the token is not ours' }
     },
     receipts: ({ headers, body, now }: Webhook) => {
+      if (is('throws at a report it cannot read')) JSON.parse(Buffer.from(body).toString())
       const given = headers['x-signature']
       const fits = is('looks only whether there is a signature')
         ? given !== undefined
         : sameSecret(given ?? '', sign(body))
-      if (!fits && !is('looks at no signature') && !is('throws at a report it cannot read')) {
+      if (!fits && !is('looks at no signature')) {
         return { outcome: 'refused', status: 401, reason: 'the signature does not fit' }
       }
-      const text = Buffer.from(body).toString()
-      if (is('throws at a report it cannot read')) JSON.parse(text)
-      const event = { contactId: 1, touchpointId: 2, kind: 'delivered', eventId: 'e-1', at: now } as const
+      const at = is('reports at no time') ? new Date('soon') : now
+      const event = { contactId: 1, touchpointId: 2, kind: 'delivered', eventId: 'e-1', at } as const
       return { outcome: 'accepted', events: [event], replies: [] }
     },
     check: async () => {
@@ -321,3 +324,15 @@ it.each([...ways(BREAKS, true), ...ways(REPEATS, false)])(
     await expect(clausesOf(idempotent, way).get(title)?.()).rejects.toThrow()
   },
 )
+
+it.each([
+  ['answers nothing', /^send\(\) answered undefined: `outcome` is one of sent, /],
+  ['has no deadline', /^send\(\) had not ended a second after its deadline/],
+  ['tells its token in an error', /^send\(\) tells a secret of the settings \(•••\): .*\(•••\)/],
+  ['throws at an address it cannot read', /^addressOf\(\).* threw: no number$/],
+  ['throws at a report it cannot read', /^receipts\(\) threw: .*JSON/],
+  ['reports at no time', /cannot be recorded: receipts\.events\.0\.at: /],
+  ['finds nothing', /^check\(\) resolves to what it found, in words, and not to " "$/],
+] as const)('says what is wrong with one that %s', async (way, words) => {
+  await expect(clausesOf(true, way).get(CLAUSES[BREAKS[way]])?.()).rejects.toThrow(words)
+})
