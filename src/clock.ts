@@ -38,3 +38,11 @@ export function later(moment: Date, seconds: number): Date {
 export function earlier(moment: Date, seconds: number): Date {
   return later(moment, -seconds)
 }
+
+/** How far the clock of somebody who tells us a time may be ahead of ours. Milliseconds. */
+const AHEAD = 60_000
+
+/** When something happened by the word of whoever did it: now, where that lies ahead by no more than clocks differ. Epoch ms. */
+export function toldAt(at: number, now: number): number {
+  return at > now && at <= now + AHEAD ? now : at
+}

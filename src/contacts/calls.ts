@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { toldAt } from '../clock.ts'
 import { EVENTS, type EventDescription, eventNamer, valuePropertiesOf } from '../config/event-names.ts'
 import { foreignCurrency } from './activity.ts'
 import { microsOf } from './amounts.ts'
@@ -48,8 +49,6 @@ export interface CallRules {
 
 /** Bytes of one call as JSON, as Segment limits them. */
 const CALL_LIMIT = 32 * 1024
-/** Milliseconds a sender's clock may be ahead of ours: such a time is taken as now. */
-const AHEAD_MS = 60_000
 /** A year's history makes twelve partitions: nothing goes back further than a generation. */
 const EARLIEST = Date.UTC(2000, 0, 1)
 
@@ -72,11 +71,11 @@ export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallRe
   const timeOf = (raw: Record<string, unknown>): number | string => {
     const given = raw.timestamp ?? raw.originalTimestamp
     if (given === undefined || given === null) return latest
-    const at = date(given)
-    if (typeof at === 'string') return `timestamp: ${at}`
-    if (at - ahead > latest + AHEAD_MS) return `timestamp: ${new Date(at).toISOString()} lies in the future`
-    if (at - ahead < EARLIEST) return 'timestamp: before the year 2000'
-    return Math.min(at - ahead, latest)
+    const said = date(given)
+    if (typeof said === 'string') return `timestamp: ${said}`
+    const at = toldAt(said - ahead, latest)
+    if (at > latest) return `timestamp: ${new Date(said).toISOString()} lies in the future`
+    return at < EARLIEST ? 'timestamp: before the year 2000' : at
   }
 
   return (raw, given) => {

@@ -53,11 +53,19 @@ it('redemptions over HTTP are keyed, answered with a reason, and refused without
   })
   const long = await post({ code: 'a1' }, good, { 'idempotency-key': 'o'.repeat(201) })
   expect(long).toMatchObject({ status: 400, body: { reason: expect.stringContaining('Idempotency-Key') } })
+  const ahead = (seconds: number) => new Date(NOW.getTime() + seconds * 1000).toISOString()
+  expect(await post({ key: 'o1', code: 'a1', redeemed_at: ahead(61) })).toMatchObject({
+    status: 422,
+    body: { error: 'future' },
+  })
   expect(await redeemed()).toBe(0)
-  expect(await post({ code: 'a1' }, good, { 'idempotency-key': 'o1' })).toMatchObject({
+  // The shop's clock is a little ahead: it was now.
+  const told = { code: 'a1', redeemed_at: ahead(2) }
+  expect(await post(told, good, { 'idempotency-key': 'o1' })).toMatchObject({
     status: 200,
     body: { outcome: 'redeemed', campaign: 'game', offer: 'five' },
   })
+  expect(await rows(database, sql`SELECT redeemed_at AS at FROM grants`)).toEqual([{ at: NOW }])
   expect(await post({ key: 'o1', code: 'A-1' })).toMatchObject({ status: 200, body: { outcome: 'repeated' } })
   const many = [
     { key: 'o2', code: 'A-1' },

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import { z } from 'zod'
+import { toldAt } from '../../clock.ts'
 import { transaction } from '../../database/connect.ts'
 import { REFUSALS, type RedemptionAnswer, type RedemptionClaim, redeem } from '../../offers/redemptions.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -49,7 +50,7 @@ export function redemptionsApi(options: { runtime: Runtime; keys: KeyRing }): Ho
           ...rest,
           key,
           externalId,
-          at: at === undefined ? now : new Date(at),
+          at: at === undefined ? now : new Date(toldAt(Date.parse(at), now.getTime())),
           ...(value === undefined ? {} : { value: Math.round(value * 1e6) }),
         })
       }
