@@ -18,6 +18,7 @@ const BLOCKED: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[] = [
   ['10.0.0.0', 8, 'ipv4'],
   ['100.64.0.0', 10, 'ipv4'], // shared address space; 100.100.100.200 is Aliyun's metadata
   ['127.0.0.0', 8, 'ipv4'],
+  ['168.63.129.16', 32, 'ipv4'], // Azure's own service for its machines, on an address that looks public
   ['169.254.0.0', 16, 'ipv4'], // link-local; 169.254.169.254 is most clouds' metadata
   ['172.16.0.0', 12, 'ipv4'],
   ['192.0.0.0', 24, 'ipv4'],

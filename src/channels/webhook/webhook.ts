@@ -63,6 +63,8 @@ const answer = z.object({ results: z.array(z.looseObject({ key: z.string() }).op
 const DEADLINE = 20_000
 /** Milliseconds a message waits for others to go with. */
 const GATHER = 5
+/** A web server’s own answer, often to a megabyte; the provider behind it has seen nothing. */
+const TOO_LARGE = 413
 
 interface Waiting {
   readonly message: Message<Recipient, WebhookContent>
@@ -91,12 +93,13 @@ export function openWebhook(
   const lane = openLane(settings.batch * settings.connections)
   const requests = openTurns(settings.connections)
   let gathering: Waiting[] = []
+  /** Messages in one request: fewer, once the provider has said that so many are too large for it. */
+  let most = settings.batch
 
   const patience = deadline - GATHER
-  const post = async (body: object, key: string): Promise<Exchange> => {
+  const post = async (body: object, key: string, until: number): Promise<Exchange> => {
     const text = JSON.stringify(body)
-    const until = performance.now() + patience
-    const exchange = await requests(patience, () => {
+    const exchange = await requests(until - performance.now(), () => {
       // Real time, whatever clock the campaign runs by: the provider compares it with its own.
       const timestamp = Math.floor(Date.now() / 1000)
       const headers = {
@@ -110,18 +113,28 @@ export function openWebhook(
     const detail = `no connection was free within ${patience / 1000} s`
     return exchange ?? { kind: 'unsent', detail, unreached: false }
   }
-  const flush = async () => {
+  const deliver = async (batch: readonly Waiting[], until: number): Promise<void> => {
+    const items = batch.map(({ message }) => itemOf(message))
+    const exchange = await post({ items }, batchKey(batch), until)
+    if (batch.length > 1 && exchange.kind === 'answered' && exchange.status === TOO_LARGE) {
+      const half = Math.ceil(batch.length / 2)
+      most = Math.min(most, half)
+      await Promise.all([deliver(batch.slice(0, half), until), deliver(batch.slice(half), until)])
+      return
+    }
+    const outcomes = outcomesOf(exchange)
+    for (const { message, done } of batch) done(outcomes(message.key))
+  }
+  const flush = () => {
     const batch = gathering
     gathering = []
-    const items = batch.map(({ message }) => itemOf(message))
-    const outcomes = outcomesOf(await post({ items }, batchKey(batch)))
-    for (const { message, done } of batch) done(outcomes(message.key))
+    void deliver(batch, performance.now() + patience)
   }
   const join = (message: Message<Recipient, WebhookContent>) =>
     new Promise<Delivery>((done) => {
       gathering.push({ message, done })
-      if (gathering.length >= settings.batch) void flush()
-      else if (gathering.length === 1) setTimeout(() => gathering.length > 0 && void flush(), GATHER)
+      if (gathering.length >= most) flush()
+      else if (gathering.length === 1) setTimeout(() => gathering.length > 0 && flush(), GATHER)
     })
 
   return {
@@ -148,7 +161,7 @@ export function openWebhook(
     send: (message) => lane.run(() => join(message)),
     receipts: (call) => readWebhookReceipts(call, settings),
     check: async () => {
-      const exchange = await post({ items: [] }, 'check')
+      const exchange = await post({ items: [] }, 'check', performance.now() + patience)
       if (exchange.kind !== 'answered') throw new Error(exchange.detail)
       if (exchange.status >= 300)
         throw new Error(`${settings.url} answers ${exchange.status} to an empty batch`)
@@ -218,6 +231,7 @@ function outcomesOf(exchange: Exchange): (key: string) => Delivery {
     const after = retryAfter(headers, new Date()) ?? (status === 403 ? 3600 : undefined)
     const redirected = status < 400 ? '; redirects are not followed' : ''
     const detail = `the provider answers ${status}${redirected}`
+    if (status === TOO_LARGE) return () => ({ outcome: 'rejected', reason: 'content', detail })
     const unsent = status < 500
     // It does not believe us, whatever the messages are. A 403 may be about what they say: so answer firewalls, which read them.
     const unreached = status === 401

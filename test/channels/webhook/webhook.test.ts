@@ -169,6 +169,37 @@ describe('a batch', () => {
     await server.stop()
   })
 
+  it('that is too large is halved until it is not, and the next begins as small; one alone is refused', async () => {
+    const limit = { items: 3 }
+    const sizes: number[] = []
+    const own = serveWebhook(SECRET)
+    const server = await openProvider((asked) => {
+      const { length } = itemsOf(asked)
+      sizes.push(length)
+      return length > limit.items ? { status: 413 } : own(asked)
+    })
+    const channel = openWebhook(settingsFor(server.url, { batch: 8 }))
+    const content = channel.render(template, {}, li)
+    const address = channel.addressOf(li)
+    if (!address) throw new Error('no address')
+    const send = (id: number) =>
+      channel.send({ contactId: 1, touchpointId: id, key: `tp-${id}`, address, content })
+    const ids = [1, 2, 3, 4, 5, 6, 7, 8]
+    for (const expected of [
+      [8, 4, 4, 2, 2, 2, 2],
+      [2, 2, 2, 2],
+    ]) {
+      sizes.length = 0
+      const sent = await Promise.all(ids.map(send))
+      expect(sent.map(({ outcome }) => outcome)).toEqual(ids.map(() => 'sent'))
+      expect(sizes).toEqual(expected)
+    }
+    limit.items = 0
+    expect(await send(9)).toMatchObject({ outcome: 'rejected', reason: 'content' })
+    await channel.close()
+    await server.stop()
+  })
+
   it('turned away by 403 is tried again in an hour, and counts as tried: it may be for what it says', async () => {
     const server = await openOwnProvider()
     server.instead = { status: 403, body: 'blocked' }
@@ -313,6 +344,7 @@ describe('what only this machine can reach', () => {
     '10.1.2.3',
     '172.31.0.1',
     '192.168.1.1',
+    '168.63.129.16',
     '169.254.169.254',
     '100.100.100.200',
     '0.0.0.0',
