@@ -163,11 +163,7 @@ export async function mergeActivity(
       line int NOT NULL, external_id text NOT NULL, type text NOT NULL, occurred_at timestamptz NOT NULL,
       value bigint, message_id text, properties jsonb
     ) ON COMMIT DELETE ROWS`)
-  let text = ''
-  for (const [line, row] of chunk.entries()) {
-    text += `${line}\t${copyText(row.externalId)}\t${copyText(row.type)}\t${copyTime(row.occurredAt)}\t${row.value ?? '\\N'}\t${copyText(row.messageId)}\t${copyText(row.properties)}\n`
-  }
-  await copyInto(tx, 'incoming_events', text)
+  await copyInto(tx, 'incoming_events', eventLines(chunk))
   const erased = await countErased(tx, 'incoming_events')
   if (chunk.some(({ messageId }) => messageId !== null)) {
     await claimNamed(tx, options.now, options.workspace.events.horizon)
@@ -176,6 +172,12 @@ export async function mergeActivity(
   await keyEvents(tx)
   const { inserted } = await ingestActivity(tx, { ...options, named: true })
   return { inserted, erased, unknown }
+}
+
+function* eventLines(chunk: readonly ActivityRow[]): Generator<string> {
+  for (const [line, row] of chunk.entries()) {
+    yield `${line}\t${copyText(row.externalId)}\t${copyText(row.type)}\t${copyTime(row.occurredAt)}\t${row.value ?? '\\N'}\t${copyText(row.messageId)}\t${copyText(row.properties)}\n`
+  }
 }
 
 /**

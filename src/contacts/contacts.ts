@@ -127,14 +127,12 @@ export function wholeOf({ phone }: ContactRow, { countries }: ContactMerge): str
   return whole === phone ? null : whole
 }
 
-function staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): string {
+function* staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): Generator<string> {
   const ages = agesOf(options)
-  let text = ''
   for (const row of chunk.values()) {
     const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
-    text += `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(wholeOf(row, options))}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${cleared}\n`
+    yield `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(wholeOf(row, options))}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${cleared}\n`
   }
-  return text
 }
 
 /** New contacts and all that belongs to them, in one statement over one reading of the chunk. */

@@ -57,9 +57,33 @@ function two(part: number): string {
   return part < 10 ? `0${part}` : `${part}`
 }
 
-/** Sends `text`, lines of COPY's text format, into `target` (`table (columns)`), as one block. */
-export async function copyInto(tx: Transaction, target: string, text: string): Promise<void> {
+/**
+ * Lines of COPY's text format as bytes, each written as it comes. Joined as strings, a chunk is a tree of all its pieces
+ * until it is sent, which the collector moves again and again: of an import, that took a third of the processor time here.
+ */
+export function copyBytes(lines: Iterable<string>): Buffer {
+  let buffer = Buffer.allocUnsafe(4096)
+  let length = 0
+  for (const line of lines) {
+    // A unit of UTF-16 is three bytes of UTF-8 at most.
+    const needed = length + line.length * 3
+    if (needed > buffer.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2))
+      buffer.copy(larger, 0, 0, length)
+      buffer = larger
+    }
+    length += buffer.write(line, length)
+  }
+  return buffer.subarray(0, length)
+}
+
+/** Sends lines of COPY's text format, or what {@link copyBytes} made of them, into `target` (`table (columns)`) as one block. */
+export async function copyInto(
+  tx: Transaction,
+  target: string,
+  lines: Iterable<string> | Buffer,
+): Promise<void> {
   const stream = tx.client.query(copyFrom(`COPY ${target} FROM STDIN`))
-  stream.end(text)
+  stream.end(Buffer.isBuffer(lines) ? lines : copyBytes(lines))
   await once(stream, 'finish')
 }

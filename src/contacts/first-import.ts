@@ -5,7 +5,7 @@ import { codeOf } from '../errors.ts'
 import { addressHashHex } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
 import { agesOf, type ContactMerge, mergeKnown, wholeOf } from './contacts.ts'
-import { copyInto, copyText, copyTime } from './copy.ts'
+import { copyBytes, copyInto, copyText, copyTime } from './copy.ts'
 import type { Exclusive } from './exclusive-lane.ts'
 import { type Silencing, silenceEverybody } from './listed-numbers.ts'
 import type { Linking } from './persons.ts'
@@ -82,25 +82,38 @@ const CONTACTS = `contacts (contact_id, person_id, external_id, email, email_key
 
 /** Rows of both tables in COPY's text format. */
 interface Texts {
-  readonly names: string
-  readonly contacts: string
+  readonly names: Buffer
+  readonly contacts: Buffer
 }
 
 /** The rows of a chunk, numbered from `firstId`. */
 function composeRows(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge, firstId: number): Texts {
+  return {
+    names: copyBytes(nameLines(chunk, firstId)),
+    contacts: copyBytes(contactLines(chunk, options, firstId)),
+  }
+}
+
+function* nameLines(chunk: ReadonlyMap<string, ContactRow>, firstId: number): Generator<string> {
+  let id = firstId
+  for (const externalId of chunk.keys()) yield `${copyText(externalId)}\t${id++}\n`
+}
+
+function* contactLines(
+  chunk: ReadonlyMap<string, ContactRow>,
+  options: ContactMerge,
+  firstId: number,
+): Generator<string> {
   const ages = agesOf(options)
   const now = copyTime(options.now.getTime())
   const keyOf = (kind: 'email' | 'phone', address: string | null) =>
     address === null ? '\\N' : `\\\\x${addressHashHex(options.addressKey, kind, address)}`
-  let [contacts, names] = ['', '']
   let id = firstId
   for (const row of chunk.values()) {
     const name = copyText(row.externalId)
-    names += `${name}\t${id}\n`
-    contacts += `${id}\t${id}\t${name}\t${copyText(row.email)}\t${keyOf('email', row.email)}\t${copyText(row.phone)}\t${keyOf('phone', row.phone)}\t${keyOf('phone', wholeOf(row, options))}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${now}\n`
+    yield `${id}\t${id}\t${name}\t${copyText(row.email)}\t${keyOf('email', row.email)}\t${copyText(row.phone)}\t${keyOf('phone', row.phone)}\t${keyOf('phone', wholeOf(row, options))}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${now}\n`
     id += 1
   }
-  return { names, contacts }
 }
 
 async function copyRows(tx: Transaction, { names, contacts }: Texts): Promise<void> {

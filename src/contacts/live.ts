@@ -70,16 +70,18 @@ async function claim(
     ) ON COMMIT DELETE ROWS`)
   const repeated = new Set<number>()
   const seen = new Set<string>()
-  let text = ''
+  const lines: string[] = []
   for (const [line, { messageId, externalId, anonymousId, previousId, at, event }] of calls.entries()) {
     if (seen.has(messageId)) {
       repeated.add(line)
       continue
     }
     seen.add(messageId)
-    text += `${line}\t${copyText(messageId)}\t${copyText(externalId)}\t${copyText(previousId ?? anonymousId)}\t${copyText(event?.type)}\t${copyTime(at)}\t${event?.value ?? '\\N'}\t${copyText(event?.properties)}\n`
+    lines.push(
+      `${line}\t${copyText(messageId)}\t${copyText(externalId)}\t${copyText(previousId ?? anonymousId)}\t${copyText(event?.type)}\t${copyTime(at)}\t${event?.value ?? '\\N'}\t${copyText(event?.properties)}\n`,
+    )
   }
-  await copyInto(tx, 'incoming_calls', text)
+  await copyInto(tx, 'incoming_calls', lines)
   const known = await rows<{ line: number | null }>(
     tx,
     sql`WITH keys AS MATERIALIZED (

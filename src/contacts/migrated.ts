@@ -160,7 +160,7 @@ export async function mergeSends(
     (row, line) =>
       `${line}\t${copyText(row.externalId)}\t${copyText(row.channel)}\t${copyTime(row.sentAt)}\t${copyText(row.topic)}\n`,
   )
-  await copyInto(tx, 'incoming_sends', lines.join(''))
+  await copyInto(tx, 'incoming_sends', lines)
   const erased = await countErased(tx, 'incoming_sends')
   const unknown = await makeUnknown(tx, now, 'incoming_sends')
   const inserted = await execute(
@@ -190,7 +190,7 @@ export async function mergeConsents(
   await copyInto(
     tx,
     'incoming_consents',
-    chunk.map((row, line) => `${line}\t${copyText(row.externalId)}\n`).join(''),
+    chunk.map((row, line) => `${line}\t${copyText(row.externalId)}\n`),
   )
   const erased = await countErased(tx, 'incoming_consents')
   const unknown = await makeUnknown(tx, options.now, 'incoming_consents')

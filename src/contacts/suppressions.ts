@@ -94,7 +94,7 @@ export async function mergeSuppressions(
       return written.map((each) => `${kind}\t${copyText(each)}\t${end}`)
     }),
   )
-  await copyInto(tx, 'incoming_suppressions', lines.join(''))
+  await copyInto(tx, 'incoming_suppressions', lines)
   const { addressKey } = options
   const [counted] = await rows<{ inserted: number }>(
     tx,
