@@ -39,6 +39,14 @@ const NOBODY =
 const NOT_THE_MAILBOX =
   /relay|rcpthosts|block(ed|ing|list)|black-?list|spam|denied|policy|reputation|frequen|limit|too many|quota|\bfull\b|authenti|\b(sender|SPF|DKIM|DMARC|PTR|RBL)\b/i
 
+/**
+ * Nobody there, in the words of those who say so under another code: Microsoft 365 (5.4.1, of its directory), Outlook.com
+ * (5.5.0), Yahoo (554 and none).
+ * https://learn.microsoft.com/exchange/mail-flow-best-practices/use-directory-based-edge-blocking
+ */
+const NOBODY_BY_NAME =
+  /^55[04][ -](5\.4\.1 .*recipient address rejected: access denied|5\.5\.0 requested action not taken: mailbox unavailable|delivery error: dd this user doesn.t have an? |30 .*this mailbox is disabled)/i
+
 /** Subject and detail of an enhanced status code: [1, 1] of 5.1.1 (RFC 3463). */
 export type Status = readonly [subject: number, detail: number]
 
@@ -69,6 +77,7 @@ export function isBadRecipient(said: {
   readonly asked: boolean
 }): boolean {
   const { status, code, text, asked } = said
+  if (NOBODY_BY_NAME.test(text)) return true
   if (status) {
     const [subject, detail] = status
     return subject === 1 ? detail !== 7 && detail !== 8 : subject === 2 && detail === 1

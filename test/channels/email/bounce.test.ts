@@ -74,6 +74,35 @@ describe('a notification', () => {
     ['Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 looks like spam', 'soft_bounce'],
     ['Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 554 the user is unknown', 'soft_bounce'],
     ['Action: failed\nDiagnostic-Code: smtp; 450 No such user here', 'soft_bounce'],
+    // Tencent, NetEase, Yahoo, Microsoft.
+    [
+      'Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 Mailbox not found. http://x.example',
+      'hard_bounce',
+    ],
+    [
+      'Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 User not found: li@gone.example',
+      'hard_bounce',
+    ],
+    [
+      'Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 550 RC:NE The email account does not exist',
+      'hard_bounce',
+    ],
+    [
+      "Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 554 delivery error: dd This user doesn't have a yahoo.com account",
+      'hard_bounce',
+    ],
+    [
+      'Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 554 30 Sorry, your message to li@gone.example cannot be\n delivered. This mailbox is disabled (554.30).',
+      'hard_bounce',
+    ],
+    [
+      'Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; 554 delivery error: dd Sorry, this account is over quota',
+      'soft_bounce',
+    ],
+    [
+      'Action: failed\nStatus: 5.4.1\nDiagnostic-Code: smtp; 550 5.4.1 Recipient address rejected: Access denied',
+      'hard_bounce',
+    ],
     ['Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox\n  full', 'soft_bounce'],
     ['Action: failed\nStatus: 4.4.1', 'soft_bounce'],
     ['action: FAILED\nstatus: 5.1.10', 'hard_bounce'],

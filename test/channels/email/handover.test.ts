@@ -85,6 +85,16 @@ describe('a reply decides', () => {
     [{ at: 'rcpt', reply: '550 Connection frequency limited' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '550 sorry, no mailbox here by that name (#5.1.1)' }, 'rejected bad_address'],
     [{ at: 'rcpt', reply: '550 Unrouteable address' }, 'rejected bad_address'],
+    // Microsoft 365, Outlook.com and Yahoo of somebody who is not there.
+    [
+      { at: 'rcpt', reply: '550 5.4.1 Recipient address rejected: Access denied. AS(201806281)' },
+      'rejected bad_address',
+    ],
+    [
+      { at: 'rcpt', reply: '550 5.5.0 Requested action not taken: mailbox unavailable (S2017062302).' },
+      'rejected bad_address',
+    ],
+    [{ at: 'rcpt', reply: '550 5.4.1 All recipient addresses rejected' }, 'rejected refused'],
     [{ at: 'data', reply: '451 4.3.0 later' }, 'retry'],
     [{ at: 'data', reply: '554 5.7.1 no' }, 'rejected refused'],
     [{ at: 'body', reply: '451 4.3.0 out of disk' }, 'retry'],
