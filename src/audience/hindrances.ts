@@ -73,10 +73,14 @@ export async function refusedByFeed(
 }
 
 /** What a run would come to: `runs`, or what would refuse it or hold it back. */
-export type Foreseen = { readonly state: 'runs' } | Hindrance
+export type ForeseenRun = { readonly state: 'runs' } | Hindrance
 
 /** Whether a run at a moment would do its work: the same switches, dates and feed that the run itself looks at. */
-export async function foreseeRun(session: Session, campaign: CompiledCampaign, now: Date): Promise<Foreseen> {
+export async function foreseeRun(
+  session: Session,
+  campaign: CompiledCampaign,
+  now: Date,
+): Promise<ForeseenRun> {
   return (
     (await heldBack(session, campaign, now)) ??
     (await refusedByFeed(session, campaign, now)) ?? { state: 'runs' }

@@ -8,10 +8,10 @@ import { type SQL, sql } from 'drizzle-orm'
 // the holdout each time they lapse: once the treated are recalled and lapse again, the pooled headline is biased.
 
 /** What a draw is for; part of what is hashed, so that draws of one person are independent of each other. */
-export type Purpose = 'control' | 'rollout' | 'arm' | `tier:${string}` | `variant:${string}`
+export type DrawPurpose = 'control' | 'rollout' | 'arm' | `tier:${string}` | `variant:${string}`
 
 /** A number in [0, 1) as an SQL expression: the first 32 bits of sha-256(`salt:purpose:key…`). */
-export function drawSql(salt: string, purpose: Purpose, ...keys: SQL[]): SQL {
+export function drawSql(salt: string, purpose: DrawPurpose, ...keys: SQL[]): SQL {
   // Each key is cast to text, so `7` hashes alike whether it came as bigint or integer.
   const text = sql.join(
     keys.map((key) => sql`(${key})::text`),
@@ -22,7 +22,7 @@ export function drawSql(salt: string, purpose: Purpose, ...keys: SQL[]): SQL {
 }
 
 /** The same draw in JavaScript: for tests and for words that explain one contact's arm. */
-export function draw(salt: string, purpose: Purpose, ...keys: (number | string)[]): number {
+export function draw(salt: string, purpose: DrawPurpose, ...keys: (number | string)[]): number {
   const digest = hash('sha256', `${salt}:${purpose}:${keys.join(':')}`, 'buffer')
   return digest.readUInt32BE(0) / 4_294_967_296
 }

@@ -4,7 +4,7 @@ import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
 import { everybody } from './entries/entry.ts'
-import { momentsOf, within } from './select.ts'
+import { momentsOf, withinSql } from './select.ts'
 
 /** How many contacts to look at: enough for a rate within a percentage point. */
 const SAMPLE = 20_000
@@ -43,7 +43,7 @@ export async function pastRecall(
       FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
       LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
       ${entry.join(moments, then, everybody)} ${sampled}
-      WHERE a.contact_id % size.every = 0 AND ${within(entry.since, moments)}`,
+      WHERE a.contact_id % size.every = 0 AND ${withinSql(entry.since, moments)}`,
     )
     return found ?? { contacts: 0, recalled: 0 }
   }
@@ -60,7 +60,7 @@ export async function pastRecall(
       WHERE a.contact_id % size.every = 0
       GROUP BY a.contact_id
     ) past
-    WHERE ${within(sql`silent_since`, moments)}`,
+    WHERE ${withinSql(sql`silent_since`, moments)}`,
   )
   return found ?? { contacts: 0, recalled: 0 }
 }

@@ -7,7 +7,7 @@ import { ANY_MOMENT, everybody } from './entries/entry.ts'
 import { drawSql } from './holdout.ts'
 import { intakeBound } from './intake.ts'
 import { foreseeStep, type Reachable, readKnown, type StepOutlook } from './outlook.ts'
-import { answersSql, episodeForSql, momentsOf, tierSql, within } from './select.ts'
+import { answersSql, episodeForSql, momentsOf, tierSql, withinSql } from './select.ts'
 
 // What a run would do now, without doing it: the same selection, counted.
 
@@ -142,7 +142,9 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
   const { since, join, once } = entryOf(campaign)
   const { after, upTo } = momentsOf(campaign, now)
   const beyond = after === null ? sql`false` : sql`${since} <= ${after}::timestamptz`
-  const had = once ? sql`${within(since, { after, upTo })} AND ${episodeForSql(campaign, since)}` : sql`false`
+  const had = once
+    ? sql`${withinSql(since, { after, upTo })} AND ${episodeForSql(campaign, since)}`
+    : sql`false`
   const bySignUp =
     campaign.entry.kind === 'silence'
       ? sql`a.last_active_at IS NULL AND ${tierSql(campaign, now, since)} IS NOT NULL`
@@ -185,7 +187,7 @@ async function countEligible(
     definition.intake.max_silence ?? Number.POSITIVE_INFINITY,
   )
   const { since, join } = entryOf(campaign)
-  const eligible = within(since, {
+  const eligible = withinSql(since, {
     after: Number.isFinite(longest) ? earlier(now, longest) : null,
     upTo: null,
   })
@@ -197,7 +199,7 @@ async function countEligible(
     tx,
     sql`
     SELECT count(DISTINCT c.person_id) AS eligible,
-      count(DISTINCT c.person_id) FILTER (WHERE ${within(since, { after: earlier(now, from + 7 * 86_400), upTo: earlier(now, from) })}) AS week
+      count(DISTINCT c.person_id) FILTER (WHERE ${withinSql(since, { after: earlier(now, from + 7 * 86_400), upTo: earlier(now, from) })}) AS week
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
     ${join(ANY_MOMENT, now, everybody)}

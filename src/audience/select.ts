@@ -3,7 +3,7 @@ import { earlier } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { unansweredSendsSql } from '../database/outside-sends.ts'
 import { entryOf } from './entries/entries.ts'
-import type { Moments, Which } from './entries/entry.ts'
+import type { MomentRange, Which } from './entries/entry.ts'
 import { drawSql } from './holdout.ts'
 
 // Selection as SQL: which contacts a campaign considers at a moment, and the answer to each of them. Nobody travels
@@ -37,7 +37,7 @@ export interface Selection {
 }
 
 /** The moments that lie in one of the campaign's bands now. */
-export function momentsOf(campaign: CompiledCampaign, now: Date): Moments {
+export function momentsOf(campaign: CompiledCampaign, now: Date): MomentRange {
   const first = campaign.tiers[0]
   const last = campaign.tiers.at(-1)
   return {
@@ -47,7 +47,7 @@ export function momentsOf(campaign: CompiledCampaign, now: Date): Moments {
 }
 
 /** Whether a moment lies within bounds, as SQL. */
-export function within(since: SQL, { after, upTo }: Moments): SQL {
+export function withinSql(since: SQL, { after, upTo }: MomentRange): SQL {
   const upper = upTo === null ? sql`${since} IS NOT NULL` : sql`${since} <= ${upTo}::timestamptz`
   return after === null ? upper : sql`${upper} AND ${since} > ${after}::timestamptz`
 }
@@ -198,7 +198,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
       ) h ON true
       CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
       WHERE ${which(sql`a.contact_id`)} AND ${which(sql`c.contact_id`)}
-        AND ${within(since, moments)}
+        AND ${withinSql(since, moments)}
         ${unused}
         AND h.open_mine IS NOT TRUE
         AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))

@@ -1,9 +1,9 @@
-import type { Foreseen, Hindrance } from '../audience/hindrances.ts'
+import type { ForeseenRun, Hindrance } from '../audience/hindrances.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
 
 /** What would refuse a run or hold it back, as a sentence; undefined where it would do its work. */
-export function foreseenText(foreseen: Foreseen, campaign: string, speech: Speech): string | undefined {
+export function foreseenText(foreseen: ForeseenRun, campaign: string, speech: Speech): string | undefined {
   if (foreseen.state === 'runs') return undefined
   const en = speech.language === 'en'
   const why = hindranceText(foreseen, speech)

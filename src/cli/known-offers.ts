@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { VersionText } from '../config/compiled.ts'
 import { findCampaigns, salvageApplied } from '../config/load.ts'
 import { appliedNames } from '../config/versions.ts'
-import type { OfferPlace } from '../offers/import.ts'
+import type { CampaignOffer } from '../offers/import.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
 import type { DatabaseContext } from './workspace.ts'
 
@@ -10,10 +10,10 @@ import type { DatabaseContext } from './workspace.ts'
  * The offers of every campaign, as it was applied last and as its file has them: codes are loaded before the first run can
  * promise one, and so before the campaign is applied.
  */
-export async function knownOffers(context: DatabaseContext): Promise<OfferPlace[]> {
+export async function knownOffers(context: DatabaseContext): Promise<CampaignOffer[]> {
   const { database, loaded } = context
   const { book } = await openQuietRuntime(context)
-  const found = new Map<string, OfferPlace>()
+  const found = new Map<string, CampaignOffer>()
   const add = (campaign: string, offers: VersionText['definition']['offers'] = {}) => {
     for (const [offer, terms] of Object.entries(offers)) {
       const name = `${campaign}.${offer}`

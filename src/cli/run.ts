@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type Foreseen, foreseeRun } from '../audience/hindrances.ts'
+import { type ForeseenRun, foreseeRun } from '../audience/hindrances.ts'
 import { planAudience } from '../audience/plan.ts'
 import { type RunResult, runCampaign } from '../audience/run.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
@@ -76,7 +76,7 @@ export interface RunVerbResult {
   readonly campaigns: readonly ({
     readonly campaign: string
     /** Of a dry run: what would refuse the run or hold it back. */
-    readonly foreseen?: Foreseen
+    readonly foreseen?: ForeseenRun
   } & Omit<RunResult, 'hindrance'>)[]
   readonly settled: Readonly<Record<string, number>>
   /** Of those that were skipped, how many for which reason. */

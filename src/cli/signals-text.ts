@@ -3,7 +3,7 @@ import { type painter, right, table } from '../reports/layout.ts'
 import type { Phrase, Phrases, Speech } from '../reports/words.ts'
 import { MODEL_WORDS } from '../service/signals.ts'
 import { type Calibration, type Fit, sampleDivisor } from '../signals/fit.ts'
-import type { Standing } from '../signals/standing.ts'
+import type { SignalStanding } from '../signals/standing.ts'
 import { CHURN_STATES, RISK_GRADES } from './signal-words.ts'
 
 // The signals of everybody in words, both languages beside each other.
@@ -12,7 +12,7 @@ type Painter = ReturnType<typeof painter>
 
 /** What is known of everybody: how current, who is lost and why, at what risk, and what was fitted when. */
 export function formatSignals(
-  data: Standing & { readonly recomputed: number; readonly fit: Fit | null },
+  data: SignalStanding & { readonly recomputed: number; readonly fit: Fit | null },
   speech: Speech,
   color: Painter,
 ): string {

@@ -5,7 +5,7 @@ import { freshenSignals } from '../service/signals.ts'
 import { type Fit, fitSignals, readFit } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
 import { markEverybody, refreshSignals } from '../signals/refresh.ts'
-import { readStanding, type Standing } from '../signals/standing.ts'
+import { readSignalStanding, type SignalStanding } from '../signals/standing.ts'
 import { chooseLocale, sayIn } from './locale.ts'
 import type { Outcome } from './output.ts'
 import { formatSignals } from './signals-text.ts'
@@ -43,7 +43,7 @@ export function signals(start: Start): Command {
     )
 }
 
-interface SignalsData extends Standing {
+interface SignalsData extends SignalStanding {
   /** Contacts recomputed by this call. */
   readonly recomputed: number
   readonly fit: Fit | null
@@ -71,7 +71,7 @@ async function runSignals(context: DatabaseContext, options: SignalsOptions): Pr
   }
   const data = {
     recomputed,
-    ...(await readStanding(database, workspace, now)),
+    ...(await readSignalStanding(database, workspace, now)),
     fit: (await readFit(database, now)) ?? null,
   }
   const color = painter(context.output.colors.isColorSupported)

@@ -3,7 +3,7 @@ import type { Speech } from '../reports/words.ts'
 import { sentence } from '../reports/words.ts'
 import type { Lack, Verdict } from '../touchpoints/guards.ts'
 import type { Composed } from '../touchpoints/message.ts'
-import type { Foreseen } from '../touchpoints/scarce.ts'
+import type { ForeseenVerdict } from '../touchpoints/scarce.ts'
 
 /** What a step would come to for a contact, were it due. */
 export type StepOutcome =
@@ -36,7 +36,7 @@ export function outcomeOf(verdict: Verdict, composed: Composed | undefined): Ste
 }
 
 /** What caps, offer and budgets would make of it now; empty where nothing speaks against it. */
-export function scarceText(scarce: Foreseen | undefined, speech: Speech): string {
+export function scarceText(scarce: ForeseenVerdict | undefined, speech: Speech): string {
   if (!scarce) return ''
   const { verdict, neutral } = scarce
   const text = outcomeText(outcomeOf(verdict, undefined), speech)

@@ -25,7 +25,7 @@ export function grantedWith(out: SQL, now: Date): SQL {
 }
 
 /** Rows for the ledger, as `channel` is among its columns: what the grants of the CTE `granted` are expected to cost. */
-export function expectedCost(now: Date): SQL {
+export function expectedCostRows(now: Date): SQL {
   return sql`SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', NULL, expected, ${now}::timestamptz
       FROM granted WHERE expected > 0`
 }
@@ -159,7 +159,7 @@ export async function grantAsked(tx: Transaction, now: Date, contacts: SQL): Pro
       RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
     )
     INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-    ${expectedCost(now)}`,
+    ${expectedCostRows(now)}`,
   )
 }
 

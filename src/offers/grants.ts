@@ -29,11 +29,20 @@ export interface Grant {
 }
 
 /** What became of one wish: a grant, a reason why there is none, or nothing yet (another step is granting it). */
-export type Answer = Grant | { readonly refused: Refusal } | 'busy'
+export type GrantAnswer = Grant | { readonly refused: GrantRefusal } | 'busy'
 
-export type Refusal = 'stock' | 'codes' | 'per_contact' | 'lifetime' | 'cool_down' | 'redeemed' | 'expired'
+/** Why there is no grant. */
+export type GrantRefusal =
+  | 'stock'
+  | 'codes'
+  | 'per_contact'
+  | 'lifetime'
+  | 'cool_down'
+  | 'redeemed'
+  | 'expired'
 
-export interface OfferPlace {
+/** The offer of a step, as its messages promise it. */
+export interface StepOffer {
   readonly campaign: string
   readonly name: string
   readonly terms: Offer
@@ -73,13 +82,13 @@ const NOTHING_BEFORE: Standing = {
  */
 export async function reserveGrants(
   tx: Transaction,
-  offer: OfferPlace,
+  offer: StepOffer,
   claimId: string,
   now: Date,
   wanted: readonly Wanted[],
-): Promise<Map<number, Answer>> {
+): Promise<Map<number, GrantAnswer>> {
   const standings = await readStandings(tx, offer, now, wanted)
-  const answers = new Map<number, Answer>()
+  const answers = new Map<number, GrantAnswer>()
   const fresh: Wanted[] = []
   const again: { touchpointId: number; contactId: number; grantId: number }[] = []
   for (const wish of wanted) {
@@ -111,10 +120,10 @@ export async function reserveGrants(
  */
 export async function foreseeGrant(
   session: Session,
-  offer: OfferPlace,
+  offer: StepOffer,
   now: Date,
   wish: Wanted,
-): Promise<'fresh' | 'held' | 'busy' | { readonly refused: Refusal }> {
+): Promise<'fresh' | 'held' | 'busy' | { readonly refused: GrantRefusal }> {
   const { campaign, name, terms } = offer
   const standings = await readStandings(session, offer, now, [wish])
   const decided = decide(wish.touchpointId, standings.get(wish.touchpointId) ?? NOTHING_BEFORE, terms, now)
@@ -153,7 +162,7 @@ export async function outstandingGrant(
  * Takes as much of the stock as there is, `wanted` at most, and holds the offer's row until the transaction ends. Taken
  * first and compared afterwards: the row's own figure is what is counted up, whoever changed it last.
  */
-async function takeStock(tx: Transaction, offer: OfferPlace, wanted: number): Promise<number> {
+async function takeStock(tx: Transaction, offer: StepOffer, wanted: number): Promise<number> {
   const { campaign, name, terms } = offer
   const take = () =>
     preparedRows<{ taken: number }>(
@@ -177,7 +186,7 @@ async function takeStock(tx: Transaction, offer: OfferPlace, wanted: number): Pr
 }
 
 /** Of what {@link takeStock} took in the same transaction. */
-async function giveBack(tx: Transaction, { campaign, name }: OfferPlace, count: number): Promise<void> {
+async function giveBack(tx: Transaction, { campaign, name }: StepOffer, count: number): Promise<void> {
   await preparedRows(
     tx,
     sql`UPDATE offer_stocks SET taken = taken - ${count} WHERE campaign = ${campaign} AND offer = ${name}`,
@@ -190,7 +199,7 @@ function decide(
   standing: Standing,
   terms: Offer,
   now: Date,
-): Answer | 'mine' | undefined {
+): GrantAnswer | 'mine' | undefined {
   const { state, grantId } = standing
   if (state === 'redeemed') return { refused: 'redeemed' }
   if (state === 'expired') return { refused: 'expired' }
@@ -222,7 +231,7 @@ const SPANS = { day: 86_400, week: 604_800 }
  */
 async function readStandings(
   session: Session,
-  { campaign, name, terms }: OfferPlace,
+  { campaign, name, terms }: StepOffer,
   now: Date,
   wanted: readonly Wanted[],
 ): Promise<Map<number, Standing>> {
@@ -296,7 +305,7 @@ export function grantTable(keys: readonly GrantKey[]): SQL {
  */
 async function insertGrants(
   tx: Transaction,
-  offer: OfferPlace,
+  offer: StepOffer,
   claimId: string,
   now: Date,
   wanted: readonly Wanted[],
@@ -352,7 +361,7 @@ async function insertGrants(
  */
 async function freeCodes(
   session: Session,
-  { campaign, name }: OfferPlace,
+  { campaign, name }: StepOffer,
   now: Date,
   count: number,
 ): Promise<{ shown: string; expiresAt: Date | null }[]> {

@@ -16,8 +16,8 @@ import { REFUSALS, type RedemptionClaim, redeem } from './redemptions.ts'
 const CODE_FIELDS = ['code', 'expires_at'] as const
 const REDEMPTION_FIELDS = ['key', 'code', 'external_id', 'offer', 'redeemed_at', 'value'] as const
 
-/** An offer of a campaign. */
-export interface OfferPlace {
+/** An offer of a campaign, as a file of codes names it. */
+export interface CampaignOffer {
   readonly campaign: string
   readonly offer: string
   /** Whether it gives out codes of a file. */
@@ -28,7 +28,7 @@ export interface OfferPlace {
  * The offer a file of codes is for: `five_off`, or `graded-recall.five_off` where several campaigns have one of the name.
  * @throws WinbackError `offer.unknown`, `offer.ambiguous`, `offer.codes`
  */
-export function findOffer(name: string, offers: readonly OfferPlace[]): OfferPlace {
+export function findOffer(name: string, offers: readonly CampaignOffer[]): CampaignOffer {
   const found = offers.filter(({ campaign, offer }) => name === offer || name === `${campaign}.${offer}`)
   const [one, another] = found
   if (!one) {

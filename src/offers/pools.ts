@@ -74,7 +74,7 @@ export function lacksOf({ terms, taken, codes, free, ending }: Pool): Lack[] {
 }
 
 /** What is wrong or soon will be, and what mends it. */
-export interface Shortage {
+export interface OfferShortage {
   /** `out`: nothing is left. */
   readonly state: 'out' | 'low'
   readonly lack: Lack
@@ -87,7 +87,7 @@ export interface Shortage {
 }
 
 /** The first thing a pool lacks, in words. Pure; undefined where there is nothing to say. */
-export function shortageOf(pool: Pool): Shortage | undefined {
+export function shortageOf(pool: Pool): OfferShortage | undefined {
   const { campaign, offer, terms, taken, codes, free, ending } = pool
   const name = `${campaign}.${offer}`
   const { stock = 0 } = terms
@@ -131,7 +131,7 @@ export async function readShortages(
   now: Date,
   campaign: string,
   offers: Readonly<Record<string, PoolTerms>>,
-): Promise<Shortage[]> {
+): Promise<OfferShortage[]> {
   if (Object.keys(offers).length === 0) return []
   const pools = await readPools(session, now, campaign, offers)
   return pools.flatMap(({ terms, ...pool }) => (terms && shortageOf({ ...pool, terms })) ?? [])

@@ -19,6 +19,7 @@ export interface RedemptionClaim {
   readonly value?: number | undefined
 }
 
+/** Why a claim is refused. */
 export const REFUSALS = {
   unknown_code: 'nobody was given this code',
   mistyped_code: 'its check letter does not fit: it was mistyped, or is no code of ours',
@@ -31,11 +32,11 @@ export const REFUSALS = {
   incomplete: 'say a code, or external_id and offer',
 } as const
 
-export type Refusal = keyof typeof REFUSALS
+export type RedemptionRefusal = keyof typeof REFUSALS
 
 export type RedemptionAnswer =
   | { readonly outcome: 'redeemed' | 'repeated'; readonly campaign: string; readonly offer: string }
-  | { readonly outcome: 'refused'; readonly reason: Refusal }
+  | { readonly outcome: 'refused'; readonly reason: RedemptionRefusal }
 
 interface Found {
   readonly no: number
@@ -130,7 +131,7 @@ function answerTo(
   grant: Held | undefined,
   now: Date,
 ): RedemptionAnswer {
-  const refused = (reason: Refusal): RedemptionAnswer => ({ outcome: 'refused', reason })
+  const refused = (reason: RedemptionRefusal): RedemptionAnswer => ({ outcome: 'refused', reason })
   if (claim.code === undefined && (claim.externalId === undefined || claim.offer === undefined)) {
     return refused('incomplete')
   }
@@ -239,7 +240,7 @@ interface Refused {
   readonly contactId: number
   readonly key: string
   readonly code: string
-  readonly reason: Refusal
+  readonly reason: RedemptionRefusal
   readonly at: Date
   readonly value: number | null
 }

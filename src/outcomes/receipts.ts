@@ -17,7 +17,8 @@ import { findWornOut } from './worn-out.ts'
 // What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
 // the furthest of its events. So neither the order of reports nor their number makes a difference.
 
-export interface Recorded {
+/** What recording receipts came to, in events. */
+export interface RecordedReceipts {
   /** Events that were not known before. */
   readonly added: number
   /** Repeats, and events about messages that are not ours. */
@@ -41,7 +42,7 @@ export async function recordReceipts(
   channel: ReportingChannel,
   events: readonly DeliveryEvent[],
   onLeaving?: (tx: Transaction, events: readonly DeliveryEvent[]) => Promise<void>,
-): Promise<Recorded> {
+): Promise<RecordedReceipts> {
   if (events.length === 0) return { added: 0, ignored: 0, settled: 0, suppressed: 0 }
   await ensurePartitions(database, 'touchpoint_records', [now])
   const about = bigints([...new Set(events.map(({ contactId }) => contactId))])

@@ -3,7 +3,7 @@ import { cellsOf, hanging, painter, wrap } from './layout.ts'
 import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { switchReason } from './switch-reason.ts'
-import type { Entry, Timeline } from './timeline.ts'
+import type { Timeline, TimelineEntry } from './timeline.ts'
 import type { Phrases } from './words.ts'
 import { type Speech, sentence, speechOf } from './words.ts'
 
@@ -57,7 +57,7 @@ const READABLE = 28
  * One entry as a sentence or two.
  * @param brief without what only who runs campaigns asks for: of what was sent, its template, price and provider's answer
  */
-export function entryText(entry: Entry, speech: Speech, brief = false): string {
+export function entryText(entry: TimelineEntry, speech: Speech, brief = false): string {
   const en = speech.language === 'en'
   const { language } = speech
   switch (entry.kind) {
@@ -128,7 +128,7 @@ const ADDRESSES = {
   phone: { en: 'Phone', 'zh-CN': '手机' },
 } satisfies Phrases
 
-type Of<Kind extends Entry['kind']> = Extract<Entry, { kind: Kind }>
+type Of<Kind extends TimelineEntry['kind']> = Extract<TimelineEntry, { kind: Kind }>
 
 function activityText(entry: Of<'activity'>, speech: Speech): string {
   const en = speech.language === 'en'
@@ -146,7 +146,7 @@ function activityText(entry: Of<'activity'>, speech: Speech): string {
 
 /** Of those who are not contacted, nothing was planned. */
 function returnedText(
-  { campaign, arm }: Extract<Entry, { kind: 'returned' }>,
+  { campaign, arm }: Extract<TimelineEntry, { kind: 'returned' }>,
   { language }: Pick<Speech, 'language'>,
 ): string {
   const planned = arm === 'treated'

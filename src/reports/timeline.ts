@@ -66,7 +66,7 @@ export interface Timeline {
   }
   readonly now: Date
   /** Ascending. */
-  readonly entries: readonly Entry[]
+  readonly entries: readonly TimelineEntry[]
 }
 
 /** A step as a stage planned it. */
@@ -77,7 +77,7 @@ export interface PlannedStep {
 }
 
 /** Something that happened, at `at`. */
-export type Entry =
+export type TimelineEntry =
   | { readonly kind: 'signed_up' | 'imported'; readonly at: Date }
   | ({ readonly kind: 'activity'; readonly at: Date } & Omit<ActivityRow, 'era'>)
   | ({ readonly kind: 'runs'; readonly at: Date } & RunsRow)
@@ -115,7 +115,7 @@ export type Entry =
   | Dealing
 
 // What happens at one instant is told in this order: the cause before what it brought about.
-const ORDER: readonly Entry['kind'][] = [
+const ORDER: readonly TimelineEntry['kind'][] = [
   'signed_up',
   'imported',
   'runs',
@@ -158,7 +158,7 @@ async function nameGoals(
   story: Timeline,
   goalsOf: NonNullable<TimelineQuestion['goalsOf']>,
 ): Promise<Timeline> {
-  const entries: Entry[] = []
+  const entries: TimelineEntry[] = []
   for (const entry of story.entries) {
     if (entry.kind !== 'recalled') {
       entries.push(entry)
@@ -204,14 +204,14 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   const byId = new Map(episodes.map((episode) => [episode.episodeId, episode]))
   const campaigns = new Set(episodes.map((episode) => episode.campaign))
   const channels = new Set(touchpoints.flatMap((touchpoint) => touchpoint.channels))
-  const entries: Entry[] = [
+  const entries: TimelineEntry[] = [
     ...contactEntries(contact),
-    ...activity.map(({ era: _, ...row }): Entry => ({ kind: 'activity', at: row.first, ...row })),
+    ...activity.map(({ era: _, ...row }): TimelineEntry => ({ kind: 'activity', at: row.first, ...row })),
     ...dealings,
-    ...runs.map((row): Entry => ({ kind: 'runs', at: row.first, ...row })),
+    ...runs.map((row): TimelineEntry => ({ kind: 'runs', at: row.first, ...row })),
     ...episodes.flatMap((episode) => episodeEntries(episode, now)),
     ...stages.map(
-      (row): Entry => ({
+      (row): TimelineEntry => ({
         kind: 'stage',
         at: row.enteredAt,
         episodeArm: byId.get(row.episodeId)?.arm ?? row.arm,
@@ -220,22 +220,22 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
       }),
     ),
     ...touchpoints.map((row) => touchpointEntry(row, now)),
-    ...recalls.map((row): Entry => {
+    ...recalls.map((row): TimelineEntry => {
       const episode = byId.get(row.episodeId)
       const inWindow =
         episode !== undefined && row.recalledAt > episode.assignedAt && row.recalledAt <= episode.windowEndsAt
       const { campaign = '', version = 0 } = episode ?? {}
       return { kind: 'recalled', at: row.recalledAt, campaign, version, inWindow, goal: null, ...row }
     }),
-    ...suppressions.map((row): Entry => ({ kind: 'suppressed', at: row.suppressedAt, ...row })),
-    ...receipts.map((row): Entry => ({ kind: 'receipt', at: row.occurredAt, ...row })),
-    ...replies.map((row): Entry => ({ kind: 'reply', at: row.repliedAt, ...row })),
+    ...suppressions.map((row): TimelineEntry => ({ kind: 'suppressed', at: row.suppressedAt, ...row })),
+    ...receipts.map((row): TimelineEntry => ({ kind: 'receipt', at: row.occurredAt, ...row })),
+    ...replies.map((row): TimelineEntry => ({ kind: 'reply', at: row.repliedAt, ...row })),
     ...switches
       .filter(
         ({ scope, name }) =>
           scope === 'workspace' || (scope === 'campaign' ? campaigns.has(name) : channels.has(name)),
       )
-      .map((row): Entry => ({ kind: 'switch', at: now, ...row })),
+      .map((row): TimelineEntry => ({ kind: 'switch', at: now, ...row })),
   ]
   entries.sort((a, b) => a.at.getTime() - b.at.getTime() || ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))
   return {
@@ -253,16 +253,16 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   }
 }
 
-function contactEntries({ signedUpAt, importedAt }: ContactRow): Entry[] {
+function contactEntries({ signedUpAt, importedAt }: ContactRow): TimelineEntry[] {
   return [
     ...(signedUpAt ? [{ kind: 'signed_up' as const, at: signedUpAt }] : []),
     { kind: 'imported', at: importedAt },
   ]
 }
 
-function episodeEntries(episode: EpisodeRow, now: Date): Entry[] {
+function episodeEntries(episode: EpisodeRow, now: Date): TimelineEntry[] {
   const { campaign, arm, assignedAt, returnedAt, silencedAt, silencedBy, endedAt, endReason } = episode
-  const entries: Entry[] = [{ kind: 'opened', at: assignedAt, ...episode }]
+  const entries: TimelineEntry[] = [{ kind: 'opened', at: assignedAt, ...episode }]
   if (returnedAt && returnedAt <= now) entries.push({ kind: 'returned', at: returnedAt, campaign, arm })
   // A silence by the return is told by the return itself.
   if (silencedAt && silencedAt <= now && silencedBy && silencedBy !== 'returned') {
@@ -275,7 +275,7 @@ function episodeEntries(episode: EpisodeRow, now: Date): Entry[] {
 }
 
 /** What waits is told last, as of now; what has ended, when it ended. */
-function touchpointEntry(row: TouchpointRow, now: Date): Entry {
+function touchpointEntry(row: TouchpointRow, now: Date): TimelineEntry {
   if (row.settledAt !== null) return { kind: 'settled', at: row.settledAt, ...row }
   return { kind: 'waiting', at: now, ...row }
 }

@@ -1,13 +1,13 @@
 import type { Greeting, RefusedWebhook, Webhook } from '../channels/channel.ts'
 import { isOurs } from '../database/installation.ts'
-import { type Recorded, recordReceipts } from '../outcomes/receipts.ts'
+import { type RecordedReceipts, recordReceipts } from '../outcomes/receipts.ts'
 import { recordReplies } from '../outcomes/replies.ts'
 import { takeCallReports } from './calls.ts'
 import type { Runtime } from './runtime.ts'
 import { refuseReported } from './unsubscribing.ts'
 
 /** What became of a provider's call. */
-export interface Taken extends Recorded {
+export interface TakenReceipts extends RecordedReceipts {
   readonly outcome: 'taken'
   readonly replies: number
   /** How the provider wants to be answered. */
@@ -22,7 +22,7 @@ export async function takeReceipts(
   runtime: Runtime,
   channelName: string,
   webhook: Omit<Webhook, 'now'>,
-): Promise<Taken | RefusedWebhook> {
+): Promise<TakenReceipts | RefusedWebhook> {
   const { database, worker, clock } = runtime
   const now = clock.now()
   const channel = worker.channels.get(channelName)

@@ -24,7 +24,7 @@ import { syncDue, type WorkspaceText } from './sync.ts'
 import { ageIdle, runDue } from './ticks.ts'
 
 /** Milliseconds between two looks at the database. */
-export interface Pace {
+export interface SchedulerPace {
   /** While nothing is due. */
   readonly idle: number
   /** While there is work. */
@@ -35,7 +35,7 @@ export interface Pace {
   /** Between two passes over the sums that reports are read from. */
   readonly report?: number
 }
-const PACE: Pace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
+const PACE: SchedulerPace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 const REPORT_PACE = 600_000
 /**
  * The shares of their time that sweeping and counting may take: with tens of millions of messages due, or of people under way, a
@@ -57,7 +57,7 @@ export async function startScheduler(
   runtime: Runtime,
   engine: Engine,
   events: ServiceEvents,
-  { pace = PACE, text }: { readonly pace?: Pace | undefined; readonly text?: WorkspaceText } = {},
+  { pace = PACE, text }: { readonly pace?: SchedulerPace | undefined; readonly text?: WorkspaceText } = {},
 ): Promise<Service> {
   const report = (where: string) => (error: unknown) => events.onError(where, error)
   const queue = await openQueue(engine, report('queue'))
@@ -86,7 +86,7 @@ export async function startScheduler(
 }
 
 /** What the schedules of syncs ask for: beside the runs of campaigns, for either may take hours. */
-function startSyncs(runtime: Runtime, events: ServiceEvents, pace: Pace, text: WorkspaceText): Loop {
+function startSyncs(runtime: Runtime, events: ServiceEvents, pace: SchedulerPace, text: WorkspaceText): Loop {
   const stopping = new AbortController()
   const minutes = startMinutes(
     (error) => events.onError('sync', error),
@@ -102,7 +102,7 @@ function startSyncs(runtime: Runtime, events: ServiceEvents, pace: Pace, text: W
 }
 
 /** Measures campaigns that do not run to their end. */
-async function age(runtime: Runtime, pace: Pace): Promise<number> {
+async function age(runtime: Runtime, pace: SchedulerPace): Promise<number> {
   await ageIdle(runtime)
   return pace.age
 }
@@ -114,7 +114,7 @@ interface Dispatcher {
   handedAt(): number | undefined
 }
 
-function createDispatcher(runtime: Runtime, queue: JobQueue, pace: Pace): Dispatcher {
+function createDispatcher(runtime: Runtime, queue: JobQueue, pace: SchedulerPace): Dispatcher {
   // Counting workers is a list of all connections: once a pause is often enough.
   let workers = 1
   let countAt = 0
@@ -126,7 +126,7 @@ function createDispatcher(runtime: Runtime, queue: JobQueue, pace: Pace): Dispat
     }
     const room = JOBS_PER_WORKER * workers - (await queue.waiting())
     if (room <= 0) return pace.busy
-    const handed = await handOver(runtime, queue, room)
+    const handed = await queueDue(runtime, queue, room)
     handedAt = handed > 0 ? performance.now() : (handedAt ?? Number.NEGATIVE_INFINITY)
     return handed > 0 ? pace.busy : pace.idle
   }
@@ -140,7 +140,7 @@ function createDispatcher(runtime: Runtime, queue: JobQueue, pace: Pace): Dispat
  * @returns how many were
  * @throws what the queue says where it takes none
  */
-export async function handOver(
+export async function queueDue(
   runtime: Pick<Runtime, 'database' | 'clock' | 'worker' | 'rates'>,
   queue: Pick<JobQueue, 'add'>,
   room: number,
@@ -161,7 +161,11 @@ export async function handOver(
 }
 
 /** Counts the sums of reports, and sends the digest that is made of them. */
-function createReporter(runtime: Runtime, { handedAt }: Dispatcher, pace: Pace): () => Promise<number> {
+function createReporter(
+  runtime: Runtime,
+  { handedAt }: Dispatcher,
+  pace: SchedulerPace,
+): () => Promise<number> {
   const reportPace = pace.report ?? REPORT_PACE
   let reportBy = performance.now() + reportPace
   return async () => {
@@ -198,7 +202,7 @@ async function prune({ database, clock, workspace }: Runtime): Promise<number> {
 }
 
 /** Brings back what a crash left, closes calls nobody made, and clears up what is in doubt. */
-function createSweeper(runtime: Runtime, events: ServiceEvents, pace: Pace): () => Promise<number> {
+function createSweeper(runtime: Runtime, events: ServiceEvents, pace: SchedulerPace): () => Promise<number> {
   const { database, clock, worker, reporting, idempotent } = runtime
   const inquiries = createInquiries()
   return async () => {
@@ -215,13 +219,13 @@ function createSweeper(runtime: Runtime, events: ServiceEvents, pace: Pace): () 
 }
 
 /** Steps ask for signals too, between two runs. */
-async function freshen(runtime: Runtime, pace: Pace): Promise<number> {
+async function freshen(runtime: Runtime, pace: SchedulerPace): Promise<number> {
   await freshenSignals(runtime)
   return pace.sweep
 }
 
 /** Pauses channels and campaigns whose limits of complaints and the like are reached. */
-async function watch(runtime: Runtime, events: ServiceEvents, pace: Pace): Promise<number> {
+async function watch(runtime: Runtime, events: ServiceEvents, pace: SchedulerPace): Promise<number> {
   const { database, clock, workspace, book } = runtime
   const now = clock.now()
   for (const tripped of await watchChannels(database, now, workspace.rates)) events.onTripped?.(tripped)

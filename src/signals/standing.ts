@@ -4,7 +4,7 @@ import type { Workspace } from '../config/workspace.ts'
 import { rows, type Session } from '../database/connect.ts'
 
 /** How current signals are, and what they come to over everybody. */
-export interface Standing {
+export interface SignalStanding {
   readonly contacts: number
   /** Marked by ingest and not recomputed yet. */
   readonly waiting: number
@@ -15,7 +15,11 @@ export interface Standing {
 }
 
 /** Counts everybody as of a moment, by the very facts that conditions use. One pass. */
-export async function readStanding(session: Session, workspace: Workspace, now: Date): Promise<Standing> {
+export async function readSignalStanding(
+  session: Session,
+  workspace: Workspace,
+  now: Date,
+): Promise<SignalStanding> {
   const facts = factCatalogue(workspace)
   const value = (path: string) => {
     const fact = facts.get(path)

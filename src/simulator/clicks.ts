@@ -19,7 +19,7 @@ const LINK = new RegExp(`href="[^"]*${LINK_PATHS.click}/([^"/]+)"`)
 const LEADS = 1000
 
 /** A mail whose link brings its reader back at `at` (epoch ms), unless something else does so before. */
-export interface Answer {
+export interface MailAnswer {
   readonly externalId: string
   readonly at: number
   readonly raw: Buffer
@@ -33,7 +33,7 @@ export function followsLink(seed: number, person: number, at: number): boolean {
 /** Lets those click who came back when their mail would bring them: theirs is the session of that very moment. */
 export async function clickThrough(
   runtime: Runtime & { readonly clock: ManualClock },
-  answers: readonly Answer[],
+  answers: readonly MailAnswer[],
   done: readonly SimulatedActivity[],
 ): Promise<void> {
   const sessions = new Set(done.map(({ externalId, at }) => `${externalId} ${at}`))

@@ -16,7 +16,7 @@ export interface Compared {
 }
 
 /** What of a report is compared: an overview is one. */
-export interface Reported {
+export interface ReportedRates {
   readonly overall: ReportedGroup
   readonly byTier: readonly (ReportedGroup & { readonly name: string })[]
 }
@@ -57,7 +57,7 @@ export function ladderOf(campaign: Campaign, timezone: string): Ladder {
 }
 
 /** Sets the report beside the truth, over all and by entry tier. */
-export function compare(truth: Truth, report: Reported): Compared[] {
+export function compare(truth: Truth, report: ReportedRates): Compared[] {
   return [
     ...compareGroup('all', truth.all, report.overall),
     ...report.byTier.flatMap((group) => {

@@ -27,7 +27,7 @@ export interface Earnings {
 }
 
 /** What the report says of the complete. */
-export interface Reported {
+export interface ReportedEarnings {
   /** Extra cost of one contacted, micros. */
   readonly cost: number
   /** The campaign's own, with labour, as the cost report has it. */
@@ -37,7 +37,7 @@ export interface Reported {
 /** Sets the ROI of the report beside what was planted. @param earned the share of an order that is margin */
 export function compareEarnings(
   truth: TruthCell,
-  { cost, roi: reported }: Reported,
+  { cost, roi: reported }: ReportedEarnings,
   earned: number,
 ): Earnings {
   const margin = (truth.bought.treated - truth.bought.natural) * earned * 1e6
@@ -54,7 +54,7 @@ export function compareEarnings(
 export async function readEarnings(
   readable: Readable,
   question: CampaignQuestion,
-): Promise<Reported | undefined> {
+): Promise<ReportedEarnings | undefined> {
   return await inSnapshot(readable, async (session) => {
     const { prices } = await costWithin(session, question)
     const roi = prices[0]?.roi?.withLabour

@@ -6,7 +6,7 @@ import { left, painter, right, table } from '../reports/layout.ts'
 import type { PlantedPerson } from './acts.ts'
 
 /** One line: how many it is true of, how many were flagged, and how many of the flagged it is true of. */
-export interface Finding {
+export interface PlantedFinding {
   readonly what: string
   readonly planted: number
   readonly found: number
@@ -26,7 +26,7 @@ export async function findPlanted(
   workspace: Workspace,
   planted: readonly PlantedPerson[],
   now: Date,
-): Promise<Finding[]> {
+): Promise<PlantedFinding[]> {
   const facts = factCatalogue(workspace)
   const value = (path: string) => {
     const fact = facts.get(path)
@@ -51,7 +51,7 @@ export async function findPlanted(
     among: readonly Pair[],
     isTrue: (pair: Pair) => boolean,
     isFound: (pair: Pair) => boolean,
-  ): Finding => ({
+  ): PlantedFinding => ({
     what,
     planted: among.filter(isTrue).length,
     found: among.filter(isFound).length,
@@ -112,7 +112,7 @@ const WORDS = {
 }
 
 /** A line a finding. `locale`: Chinese for zh, else English. */
-export function formatFindings(findings: readonly Finding[], locale: string, color: boolean): string {
+export function formatPlanted(findings: readonly PlantedFinding[], locale: string, color: boolean): string {
   const paint = painter(color)
   const words = WORDS[locale.startsWith('zh') ? 'zh-CN' : 'en']
   const share = (part: number, whole: number) => (whole === 0 ? '' : `${((part / whole) * 100).toFixed(0)} %`)

@@ -6,7 +6,7 @@ import { execute, rows, transaction } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import type { Runtime } from '../service/runtime.ts'
 import type { SimulatedAct } from './acts.ts'
-import { type Answer, clickThrough, followsLink } from './clicks.ts'
+import { clickThrough, followsLink, type MailAnswer } from './clicks.ts'
 import type { Mailbox } from './mailbox.ts'
 import { findUses, redeemUses, type Use } from './redemptions.ts'
 import type { SimulatedActivity, World } from './world.ts'
@@ -44,7 +44,7 @@ export async function openLiving(
   const events = openEvents(runtime, contactIds)
   /** The first act that has not been done. */
   let next = 0
-  let answers: Answer[] = []
+  let answers: MailAnswer[] = []
   return async (after, upTo) => {
     await report?.(after, upTo)
     for (const { externalId, at, campaign, raw } of mailbox.take()) {

@@ -3,7 +3,7 @@ import { type Database, rows } from '../database/connect.ts'
 import { left, painter, right, table } from '../reports/layout.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
-import type { Entry } from '../reports/timeline.ts'
+import type { TimelineEntry } from '../reports/timeline.ts'
 import { speechOf } from '../reports/words.ts'
 import { readStory } from '../service/reporting.ts'
 import type { Runtime } from '../service/runtime.ts'
@@ -69,7 +69,7 @@ export async function formatChannels(database: Database, color: boolean): Promis
 }
 
 /** What a message led to, beside the messages themselves. */
-const TOLD: readonly Entry['kind'][] = ['opened', 'call', 'attempt', 'shown', 'returned', 'recalled']
+const TOLD: readonly TimelineEntry['kind'][] = ['opened', 'call', 'attempt', 'shown', 'returned', 'recalled']
 
 /** The contact's story as of `now`, less what is not about their messages. */
 export async function formatMessages(

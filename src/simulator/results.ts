@@ -10,7 +10,7 @@ import { questionOf, refreshReports } from '../service/reporting.ts'
 import type { Runtime } from '../service/runtime.ts'
 import { compare, formatComparison, formatOthers, ladderOf } from './comparison.ts'
 import { compareEarnings, formatEarnings, readEarnings } from './earnings.ts'
-import { type Finding, formatFindings } from './found.ts'
+import { formatPlanted, type PlantedFinding } from './found.ts'
 import { formatChannels } from './messages.ts'
 import { type EpisodeSeen, truthOf } from './truth.ts'
 import type { World } from './world.ts'
@@ -23,7 +23,7 @@ export interface Results {
   readonly others: readonly string[]
   readonly world: World
   /** What the signals found on the first day. */
-  readonly found: readonly Finding[]
+  readonly found: readonly PlantedFinding[]
   readonly now: Date
 }
 
@@ -56,7 +56,7 @@ export async function* tellResults(
   }
   const reported = await Promise.all(others.map((name) => overviewOf(context, runtime.book, name, { now })))
   yield formatOthers(reported, style.color)
-  yield formatFindings(found, style.locale, style.color)
+  yield formatPlanted(found, style.locale, style.color)
   yield await formatChannels(database, style.color)
 }
 

@@ -1,5 +1,5 @@
 /** A foreseen score, what then happened, and how many were alike. */
-export interface Foreseen {
+export interface ForeseenScore {
   readonly score: number
   readonly happened: number
   readonly count: number
@@ -10,7 +10,7 @@ export interface Foreseen {
  * to whom it did not, ties counting half (Mann and Whitney). NaN where it happened to nobody or to everybody.
  * @param foreseen `happened` of `count` people with this score
  */
-export function areaUnderCurve(foreseen: readonly Foreseen[]): number {
+export function areaUnderCurve(foreseen: readonly ForeseenScore[]): number {
   const sorted = [...foreseen].sort((a, b) => a.score - b.score)
   let [won, yes, no] = [0, 0, 0]
   for (let start = 0; start < sorted.length; ) {
@@ -39,7 +39,7 @@ export interface CalibrationRow {
 }
 
 /** People by score in parts of about equal size, the lowest first; the same score never falls into two parts. */
-export function calibrate(foreseen: readonly Foreseen[], parts = 10): CalibrationRow[] {
+export function calibrate(foreseen: readonly ForeseenScore[], parts = 10): CalibrationRow[] {
   const sorted = [...foreseen].sort((a, b) => a.score - b.score)
   const people = sorted.reduce((sum, { count }) => sum + count, 0)
   const groups: { people: number; scores: number; happened: number }[] = []

@@ -8,20 +8,20 @@ import type { SigningKey, SigningKeys } from './token.ts'
 //   <key id>-<reference>-<mac>      e.g. 1-2n9c-5yc1s-0k3v9p2m4q7x8z1a
 
 /** What an address of ours is for: a reference for one is worth nothing for the other. */
-export type Mailbox = 'bounce' | 'unsubscribe'
+export type OwnMailbox = 'bounce' | 'unsubscribe'
 
 const MAC_BYTES = 10
 const MAC_LENGTH = 16
 const SHAPE = /^([0-9a-z]{1,4})-([0-9a-z]+(?:-[0-9a-z]+)*)-([0-9a-z]{16})$/
 
 /** @param reference of `0-9`, `a-z` and single hyphens, 26 characters at most */
-export function signAddress(keys: SigningKeys, mailbox: Mailbox, reference: string): string {
+export function signAddress(keys: SigningKeys, mailbox: OwnMailbox, reference: string): string {
   const signed = `${keys.current.id.toString(36)}-${reference}`
   return `${signed}-${mac(keys.current, mailbox, signed)}`
 }
 
 /** The reference that was signed for `mailbox`, or undefined. Never throws, whatever the text. */
-export function readAddress(keys: SigningKeys, mailbox: Mailbox, text: string): string | undefined {
+export function readAddress(keys: SigningKeys, mailbox: OwnMailbox, text: string): string | undefined {
   const parts = text.length > 64 ? null : SHAPE.exec(text.toLowerCase())
   if (!parts) return undefined
   const [whole, id = '', reference = '', given = ''] = parts
@@ -33,7 +33,7 @@ export function readAddress(keys: SigningKeys, mailbox: Mailbox, text: string): 
     : undefined
 }
 
-function mac(key: SigningKey, mailbox: Mailbox, signed: string): string {
+function mac(key: SigningKey, mailbox: OwnMailbox, signed: string): string {
   const digest = createHmac('sha256', key.secret).update(`winback address ${mailbox}\n${signed}`).digest()
   const number = BigInt(`0x${digest.subarray(0, MAC_BYTES).toString('hex')}`)
   return number.toString(36).padStart(MAC_LENGTH, '0')

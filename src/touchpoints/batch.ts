@@ -16,7 +16,7 @@ import {
   LEASES,
   numberOf,
   putBack,
-  type Recorded,
+  type RecordCount,
   type Settlement,
   settle,
   settlementOf,
@@ -33,7 +33,7 @@ import { keepPace } from './pace.ts'
 import { giveBack, type Unused } from './rates.ts'
 import type { ReserveDependencies } from './reservation.ts'
 import { release, reserve } from './reserve.ts'
-import { count, type Tally } from './sends.ts'
+import { type BatchTally, count } from './sends.ts'
 import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
 
@@ -140,14 +140,14 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
 }
 
 /** Pure. */
-function whoTookNone({ tried, turnedAway }: Pick<Tally, 'tried' | 'turnedAway'>): TookNone[] {
+function whoTookNone({ tried, turnedAway }: Pick<BatchTally, 'tried' | 'turnedAway'>): TookNone[] {
   return [...turnedAway].flatMap(([channel, { messages, said }]) =>
     messages >= NO_CHANCE && messages === tried.get(channel) ? [{ channel, messages, said }] : [],
   )
 }
 
 /** Why messages were skipped; nothing where some of them were taken away meanwhile, or may be out. Pure. */
-function skippedFor(given: readonly Settlement[], recorded: readonly Recorded[]): Record<string, number> {
+function skippedFor(given: readonly Settlement[], recorded: readonly RecordCount[]): Record<string, number> {
   const isSkipped = ({ state }: Pick<Settlement, 'state'>) => state === 'skipped'
   const skipped = given.filter(isSkipped)
   if (numberOf(recorded.filter(isSkipped)) !== skipped.length) return {}
@@ -233,7 +233,11 @@ async function account(
  * Places were taken on each channel of the step: unused is, on each, what was never tried there, and what did not go out by it.
  * @param untried what was tried on none
  */
-function unusedPlaces(channels: readonly string[], { tried, byChannel }: Tally, untried: number): Unused[] {
+function unusedPlaces(
+  channels: readonly string[],
+  { tried, byChannel }: BatchTally,
+  untried: number,
+): Unused[] {
   const all = [...tried.values()].reduce((sum, each) => sum + each, untried)
   return channels.map((channel) => ({
     channel,

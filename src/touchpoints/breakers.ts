@@ -12,14 +12,14 @@ const LEAST = { complaint: 2, hard_bounce: 5, unsubscribe: 3 } as const
 export type Harm = keyof typeof LEAST
 
 /** What a stretch of time brought: messages that went out, and what came of them. */
-export interface Tally {
+export interface HarmTally {
   readonly sent: number
   readonly harm: Readonly<Partial<Record<Harm, number>>>
 }
 
 /** The first rule that is broken, in words; undefined where none is. Pure. */
 export function broken(
-  tally: Tally,
+  tally: HarmTally,
   rules: Readonly<Partial<Record<Harm, number | undefined>>>,
 ): string | undefined {
   for (const kind of Object.keys(LEAST) as Harm[]) {
@@ -231,7 +231,7 @@ async function pause(
 async function tallyOf(
   session: Database | Transaction,
   of: { channel?: string; campaign?: string; since: Date },
-): Promise<Tally> {
+): Promise<HarmTally> {
   const { channel = null, campaign = null, since } = of
   const [sent] = await rows<{ sent: number }>(
     session,

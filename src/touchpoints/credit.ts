@@ -3,7 +3,7 @@ import { CREDITOR, LONGEST_REST } from '../config/waits.ts'
 import type { Database } from '../database/connect.ts'
 import { grantKey, type Installation } from '../database/installation.ts'
 import { giveBackRefused, markAsked, markCredited, markUnasked } from '../offers/conclusion.ts'
-import type { GrantKey, OfferPlace } from '../offers/grants.ts'
+import type { GrantKey, StepOffer } from '../offers/grants.ts'
 import { viewOffer } from '../offers/offers.ts'
 import type { CreditAnswer, OfferProvider } from '../offers/provider.ts'
 import { noteReach, openReach, type Reach, UNTRIED } from './absences.ts'
@@ -35,7 +35,7 @@ export async function creditPromised(
 ): Promise<Parted<Cleared>> {
   const allowed: Cleared[] = []
   const refused: Refused[] = []
-  const byPlace = new Map<OfferPlace, Wish[]>()
+  const byPlace = new Map<StepOffer, Wish[]>()
   for (const { cleared, crediting } of affordable) {
     if (!crediting || !provider) {
       allowed.push(cleared)
@@ -91,7 +91,7 @@ async function creditGrants(
     reach: Reach
   },
   { claimId, now }: Reservation,
-  place: OfferPlace,
+  place: StepOffer,
   wishes: readonly Wish[],
 ): Promise<ReadonlyMap<number, CreditAnswer>> {
   const none = () => (ending?.aborted ? ENDING : performance.now() > deadline ? NOT_ASKED : undefined)

@@ -1,7 +1,7 @@
 import type { Channel } from '../channels/channel.ts'
 import { record } from './recording.ts'
 import { type RollingDependencies, roll } from './rolling.ts'
-import type { Handover, Tally } from './sends.ts'
+import type { BatchTally, Handover } from './sends.ts'
 import type { Slots } from './slots.ts'
 
 export interface DeliveryDependencies extends RollingDependencies {
@@ -11,8 +11,8 @@ export interface DeliveryDependencies extends RollingDependencies {
 }
 
 /** Sends what the guards let through, channel by channel, and settles it. */
-export async function deliver(dependencies: DeliveryDependencies, handover: Handover): Promise<Tally> {
-  const tally: Tally = {
+export async function deliver(dependencies: DeliveryDependencies, handover: Handover): Promise<BatchTally> {
+  const tally: BatchTally = {
     settled: {},
     deferred: 0,
     tried: new Map(),

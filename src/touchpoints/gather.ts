@@ -42,7 +42,7 @@ export interface Candidate extends TouchpointKey {
   /** Consent by channel of the step; a channel nothing was ever decided about is absent. */
   readonly consent: Readonly<Record<string, 'given' | 'withdrawn'>>
   /** What the person chose last; null where it never chose. */
-  readonly choice: Choice | null
+  readonly choice: LatestChoice | null
   /** The step's condition; null is unknown. True where the step has none. */
   readonly condition: boolean | null
   /** Values by dotted path; absent facts are absent, and so is a text that shows nothing. */
@@ -56,7 +56,7 @@ export interface Candidate extends TouchpointKey {
 }
 
 /** A person's latest choice, as the guards look at it. */
-export interface Choice {
+export interface LatestChoice {
   /** Channels nothing is wanted on; `*` is all of them. */
   readonly channelsOff: readonly string[]
   readonly topicsOff: readonly string[]

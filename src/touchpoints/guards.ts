@@ -5,7 +5,7 @@ import type { CompiledStep, StepTemplate } from '../config/compiled.ts'
 import type { LocalWindow } from '../config/quantities.ts'
 import { inVariant } from '../config/variants.ts'
 import type { Wait } from '../config/waits.ts'
-import type { Candidate, Choice } from './gather.ts'
+import type { Candidate, LatestChoice } from './gather.ts'
 import { isDayClosed, spreadFrom } from './windows.ts'
 
 // Reasons not to send now. Pure: a candidate and what is known beside it go in, one verdict comes out. The first
@@ -184,7 +184,11 @@ function refusalOf(candidate: Candidate, channel: StepChannel, context: GuardCon
 }
 
 /** What of a person's choice speaks against a message now. */
-function choiceAgainst(choice: Choice, channel: string, { topic, now }: GuardContext): string | undefined {
+function choiceAgainst(
+  choice: LatestChoice,
+  channel: string,
+  { topic, now }: GuardContext,
+): string | undefined {
   if (choice.channelsOff.includes('*')) return 'everything'
   if (choice.channelsOff.includes(channel)) return `channel ${channel}`
   if (topic !== undefined && choice.topicsOff.includes(topic)) return `topic ${topic}`
@@ -195,7 +199,7 @@ function choiceAgainst(choice: Choice, channel: string, { topic, now }: GuardCon
 }
 
 /** The frequency the person chose, where one message more would be more than that. */
-function tooOften({ atMost, withinDays, lately }: Choice, besides = 0): string | undefined {
+function tooOften({ atMost, withinDays, lately }: LatestChoice, besides = 0): string | undefined {
   if (atMost === null || (lately ?? 0) + besides < atMost) return undefined
   return `at most ${atMost} in ${withinDays ?? 0} days`
 }

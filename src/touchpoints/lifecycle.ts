@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { LONGEST_REST, type Wait } from '../config/waits.ts'
 import { bigints, ofAnyLength, texts } from '../database/arrays.ts'
 import { AWAITING_NO_DISK, execute, preparedRows, type Session } from '../database/connect.ts'
-import { expectedCost, grantedWith } from '../offers/conclusion.ts'
+import { expectedCostRows, grantedWith } from '../offers/conclusion.ts'
 import { resting } from './absences.ts'
 import { type Going, goingTable, keyTable, lockByKey, type TouchpointKey } from './keys.ts'
 import { type LastLook, mayGo } from './last-look.ts'
@@ -56,12 +56,12 @@ export function settlementOf(
 }
 
 /** How many were recorded alike; `channel` is the one they went out by, or may have. */
-export interface Recorded extends Pick<Settlement, 'state' | 'channel'> {
+export interface RecordCount extends Pick<Settlement, 'state' | 'channel'> {
   readonly number: number
 }
 
 /** Of how many touchpoints a settlement is the record. Pure. */
-export function numberOf(recorded: readonly Recorded[]): number {
+export function numberOf(recorded: readonly RecordCount[]): number {
   return recorded.reduce((sum, { number }) => sum + number, 0)
 }
 
@@ -230,7 +230,7 @@ export async function settle(
   now: Date,
   ended: readonly Settlement[],
   promised = false,
-): Promise<Recorded[]> {
+): Promise<RecordCount[]> {
   return await settleWhere(session, { claimId, now, ended, which: sql`true`, promised })
 }
 
@@ -246,7 +246,7 @@ export async function settleUnmarked(
   sent: readonly Settlement[],
   last: LastLook,
   promised: boolean,
-): Promise<Recorded[]> {
+): Promise<RecordCount[]> {
   const { now } = last
   return await settleWhere(session, {
     claimId,
@@ -267,14 +267,14 @@ async function settleWhere(
     readonly which: SQL
     readonly promised: boolean
   },
-): Promise<Recorded[]> {
+): Promise<RecordCount[]> {
   const { claimId, now, ended, which, promised } = what
   const words = (key: 'state' | 'reason' | 'detail' | 'channel' | 'template' | 'providerId') =>
     texts(ended.map((row) => row[key]))
   const numbers = (key: 'contactId' | 'touchpointId' | 'cost') => bigints(ended.map((row) => row[key]))
   const out = sql`SELECT contact_id, touchpoint_id, ${claimId}::uuid AS claim_id FROM gone
         WHERE state IN ('sent', 'uncertain')`
-  return await preparedRows<Recorded>(
+  return await preparedRows<RecordCount>(
     session,
     sql`
     WITH verdict AS (
@@ -309,7 +309,7 @@ async function settleWhere(
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, cost, ${now}::timestamptz
       FROM gone WHERE cost > 0
-      ${promised ? sql`UNION ALL ${expectedCost(now)}` : sql``}
+      ${promised ? sql`UNION ALL ${expectedCostRows(now)}` : sql``}
     )
     SELECT state, channel, count(*) AS number FROM gone GROUP BY state, channel`,
   )
@@ -360,7 +360,7 @@ export async function putBack(
       ${rememberTried(sql`SELECT t.* FROM locked JOIN touchpoints t USING (contact_id, touchpoint_id) WHERE locked.doubted`)}
     ), ${grantedWith(sql`SELECT contact_id, touchpoint_id, ${claimId}::uuid AS claim_id FROM locked WHERE doubted`, now)}, booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
-      ${expectedCost(now)}
+      ${expectedCostRows(now)}
     )`
         : sql``
     }

@@ -14,7 +14,7 @@ import { reachesDevices, readGuardContext } from './guard-context.ts'
 import { judge, type Verdict } from './guards.ts'
 import { type Composed, clearedFor, composer } from './message.ts'
 import { dummyGrant } from './promises.ts'
-import { type Foreseen, foreseeReservation } from './scarce.ts'
+import { type ForeseenVerdict, foreseeReservation } from './scarce.ts'
 import { viewContact } from './view.ts'
 
 /** What a contact would get of a step, were it due now. */
@@ -27,7 +27,7 @@ export interface Preview {
   /** What the channel made of it, where the guards let it through; why it could not be made, where it could not. */
   readonly composed: Composed | undefined
   /** What the day's calls, caps, offer and budgets would say now, where they were asked and speak against it. */
-  readonly scarce: Foreseen | undefined
+  readonly scarce: ForeseenVerdict | undefined
 }
 
 /**

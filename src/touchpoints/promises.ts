@@ -3,7 +3,7 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { provisionally, type Transaction } from '../database/connect.ts'
 import { lockPersons } from '../database/person-locks.ts'
 import { DUMMY_CODE } from '../offers/codes.ts'
-import { type Answer, type OfferPlace, reserveGrants } from '../offers/grants.ts'
+import { type GrantAnswer, reserveGrants, type StepOffer } from '../offers/grants.ts'
 import { reserveCaps } from './cap-places.ts'
 import type { CapDecision } from './caps.ts'
 import { deferOrSkip, latestOf, standIn, type Verdict } from './guards.ts'
@@ -52,7 +52,9 @@ export async function reservePersons(
     )
     const caps = counted ? await capDecisions(tx, reservation, real) : undefined
     const admitted = caps ? real.filter((each) => caps.get(each.candidate.touchpointId) === 'admit') : real
-    const answers = place ? await offerAnswers(tx, reservation, place, admitted) : new Map<number, Answer>()
+    const answers = place
+      ? await offerAnswers(tx, reservation, place, admitted)
+      : new Map<number, GrantAnswer>()
     return { caps, answers, admitted }
   })
   const capped = real.flatMap((cleared): Refused[] => {
@@ -76,9 +78,9 @@ async function capDecisions(
 async function offerAnswers(
   tx: Transaction,
   { step, claimId, now }: Reservation,
-  place: OfferPlace,
+  place: StepOffer,
   admitted: readonly Cleared[],
-): Promise<Map<number, Answer>> {
+): Promise<Map<number, GrantAnswer>> {
   const wishing = admitted.filter((each) => wantsOffer(step, each))
   if (wishing.length === 0) return new Map()
   const wanted = wishing.map(({ candidate: { contactId, touchpointId, episodeId } }) => ({
@@ -93,8 +95,8 @@ async function offerAnswers(
 function promise(
   deps: ReserveDependencies,
   { step, now, campaign }: Reservation,
-  place: OfferPlace | undefined,
-  decided: { answers: ReadonlyMap<number, Answer>; admitted: readonly Cleared[] },
+  place: StepOffer | undefined,
+  decided: { answers: ReadonlyMap<number, GrantAnswer>; admitted: readonly Cleared[] },
 ): Parted<Allowed> {
   const allowed: Allowed[] = []
   const refused: Refused[] = []

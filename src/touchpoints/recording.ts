@@ -16,6 +16,7 @@ import {
 import {
   add,
   againAt,
+  type BatchTally,
   composeSlice,
   concludeSend,
   count,
@@ -24,7 +25,6 @@ import {
   handOver,
   needingConsent,
   streamOf,
-  type Tally,
 } from './sends.ts'
 
 export interface RecordingDependencies {
@@ -39,7 +39,11 @@ export interface RecordingDependencies {
  * what is sent is settled in the statement that looks whether it may be, and dated by the look at its window, however
  * long that statement waits. What is not (a return came first, a pause) goes back, where the fence lets it.
  */
-export async function record(deps: RecordingDependencies, handover: Handover, tally: Tally): Promise<void> {
+export async function record(
+  deps: RecordingDependencies,
+  handover: Handover,
+  tally: BatchTally,
+): Promise<void> {
   const { database, clock } = deps
   const { claimId, campaign, context, promised } = handover
   const now = clock.now()

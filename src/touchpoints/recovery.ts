@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { execute, preparedRows, rows, type Session } from '../database/connect.ts'
-import { expectedCost, grantedWith } from '../offers/conclusion.ts'
+import { expectedCostRows, grantedWith } from '../offers/conclusion.ts'
 import { countedDoubts } from './breakers.ts'
 import { HELD_FOR } from './holds.ts'
 import { rememberTried, type Settlement } from './lifecycle.ts'
@@ -71,7 +71,7 @@ export async function reclaimExpired(
     ), booked AS (
       INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
       SELECT contact_id, touchpoint_id, episode_id, step_id, 'spend', channel, price, ${now}::timestamptz
-      FROM gone WHERE price > 0 UNION ALL ${expectedCost(now)}
+      FROM gone WHERE price > 0 UNION ALL ${expectedCostRows(now)}
     ), counted AS (
       ${countedDoubts(sql`SELECT step_id, channel, 'uncertain' AS state FROM gone`, now)}
     )

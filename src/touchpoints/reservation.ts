@@ -1,7 +1,7 @@
 import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import type { Database } from '../database/connect.ts'
 import type { Installation } from '../database/installation.ts'
-import type { Grant, OfferPlace } from '../offers/grants.ts'
+import type { Grant, StepOffer } from '../offers/grants.ts'
 import type { OfferProvider } from '../offers/provider.ts'
 import type { Reached } from './absences.ts'
 import type { Verdict } from './guards.ts'
@@ -52,7 +52,7 @@ export interface Allowed {
 }
 
 export interface Crediting {
-  readonly place: OfferPlace
+  readonly place: StepOffer
   readonly grant: Grant
   /** What goes where the provider refuses. */
   readonly instead: Cleared | undefined

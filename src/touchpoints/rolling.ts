@@ -16,7 +16,7 @@ import {
   markSending,
   numberOf,
   putBack,
-  type Recorded,
+  type RecordCount,
   type Settlement,
   settle,
 } from './lifecycle.ts'
@@ -26,6 +26,7 @@ import {
   add,
   againAt,
   againUntried,
+  type BatchTally,
   composeSlice,
   concludeSend,
   count,
@@ -35,7 +36,6 @@ import {
   needingConsent,
   putOff,
   streamOf,
-  type Tally,
 } from './sends.ts'
 import type { Slots } from './slots.ts'
 import { type Ended, openSends } from './under-way.ts'
@@ -100,7 +100,7 @@ export async function roll(
   deps: RollingDependencies,
   handover: Handover,
   slots: Slots,
-  tally: Tally,
+  tally: BatchTally,
 ): Promise<void> {
   // One that may take nothing is tried with what has been tried least: else the same few would use up theirs.
   const alone = slots.standstill.most === 1
@@ -173,7 +173,7 @@ async function leaveAlone(
   { claimId }: Handover,
   left: readonly TouchpointKey[],
   again: (key: TouchpointKey, now: Date) => Deferral,
-  tally: Tally,
+  tally: BatchTally,
 ): Promise<void> {
   const now = clock.now()
   const back = left.map((key) => again(key, now))
@@ -200,7 +200,7 @@ async function markSlice(
   deps: RollingDependencies,
   handover: Handover,
   slice: readonly Cleared[],
-  tally: Tally,
+  tally: BatchTally,
 ): Promise<Marked> {
   if (slice.length === 0) return NOTHING_MARKED
   const { database, clock } = deps
@@ -267,7 +267,7 @@ async function settleResults(
   deps: RollingDependencies,
   handover: Handover,
   results: readonly Ended[],
-  tally: Tally,
+  tally: BatchTally,
 ): Promise<void> {
   if (results.length === 0) return
   const { database, clock } = deps
@@ -323,7 +323,7 @@ async function settleKeeping(
   now: Date,
   settled: readonly Settlement[],
   results: readonly Ended[],
-): Promise<Recorded[]> {
+): Promise<RecordCount[]> {
   const keepsakes = results.flatMap(({ outgoing: { candidate, offer }, delivery }): Keepsake[] => {
     const { contactId, touchpointId, episodeId } = candidate
     if (delivery.outcome !== 'sent' || !delivery.keep) return []

@@ -15,7 +15,7 @@ import { offerHeld, wantsOffer, without } from './promises.ts'
 // In the order in which a worker asks. What is foreseen may be gone when the message is due.
 
 /** The verdict of capacity, caps, offer and budgets; undefined where nothing speaks against the message. */
-export interface Foreseen {
+export interface ForeseenVerdict {
   readonly verdict: Verdict
   /** The offer is what is missing, and the step's neutral template would go without it. */
   readonly neutral: boolean
@@ -27,7 +27,7 @@ export async function foreseeReservation(
   place: Calling,
   cleared: Cleared,
   composed: Composed | undefined,
-): Promise<Foreseen | undefined> {
+): Promise<ForeseenVerdict | undefined> {
   const { campaign, step, now } = place
   const { limits, priority, topic } = campaign.definition
   const maxDelay = limits.max_delay

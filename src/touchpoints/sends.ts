@@ -7,7 +7,7 @@ import { messageOf } from '../errors.ts'
 import { UNTRIED } from './absences.ts'
 import { type GuardContext, latestOf } from './guards.ts'
 import type { TouchpointKey } from './keys.ts'
-import type { Deferral, Recorded, Settlement } from './lifecycle.ts'
+import type { Deferral, RecordCount, Settlement } from './lifecycle.ts'
 import type { Cleared, Compose, Outgoing } from './message.ts'
 import type { Pace } from './pace.ts'
 import { localDay, openingByZone } from './windows.ts'
@@ -217,7 +217,7 @@ export function concludeSend(
 }
 
 /** What became of the messages of a batch. */
-export interface Tally {
+export interface BatchTally {
   settled: Record<string, number>
   deferred: number
   /** Messages a channel's provider was asked to take, whatever it answered: not what never reached it. */
@@ -241,7 +241,7 @@ export function add(numbers: Map<string, number>, channel: string, number: numbe
 
 /** Counts a message that its provider was asked to take. */
 export function countTry(
-  tally: Pick<Tally, 'tried' | 'turnedAway'>,
+  tally: Pick<BatchTally, 'tried' | 'turnedAway'>,
   channel: string,
   delivery: Delivery,
 ): void {
@@ -253,13 +253,16 @@ export function countTry(
 }
 
 /** Counts what was put back before a provider was asked. */
-export function countBack(tally: Tally, number: number): void {
+export function countBack(tally: BatchTally, number: number): void {
   tally.deferred += number
   tally.untried += number
 }
 
 /** Counts what was settled, as what it was recorded as. */
-export function count(tally: Pick<Tally, 'settled' | 'byChannel'>, settled: readonly Recorded[]): void {
+export function count(
+  tally: Pick<BatchTally, 'settled' | 'byChannel'>,
+  settled: readonly RecordCount[],
+): void {
   for (const { state, channel, number } of settled) {
     tally.settled[state] = (tally.settled[state] ?? 0) + number
     const out = state === 'sent' || state === 'uncertain'

@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { armSql, draw, drawSql, type Purpose } from '../../src/audience/holdout.ts'
+import { armSql, type DrawPurpose, draw, drawSql } from '../../src/audience/holdout.ts'
 import { rows } from '../../src/database/connect.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 
-const PURPOSES: Purpose[] = ['control', 'rollout', 'arm', 'tier:coupon', 'tier:letter']
+const PURPOSES: DrawPurpose[] = ['control', 'rollout', 'arm', 'tier:coupon', 'tier:letter']
 
 describe('a draw', () => {
   it('is the same in PostgreSQL and in JavaScript, whatever type the key comes as', async () => {

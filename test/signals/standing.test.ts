@@ -9,7 +9,7 @@ import { speechOf } from '../../src/reports/words.ts'
 import { modelText } from '../../src/service/plan/sentences.ts'
 import { freshenSignals, withoutModel } from '../../src/service/signals.ts'
 import { readPortrait } from '../../src/signals/portrait.ts'
-import { readStanding } from '../../src/signals/standing.ts'
+import { readSignalStanding } from '../../src/signals/standing.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
@@ -79,7 +79,7 @@ test('a plan counts who of each band is only quiet, and the step leaves just tho
     { tier: 'late', reason: 'silent', contacts: 1 },
   ])
   expect(plan.steps[0]).toMatchObject({ step: 'hello', contacts: 6, condition: 1, messages: 5 })
-  expect(await readStanding(shop.database, shop.workspace, NOW)).toEqual({
+  expect(await readSignalStanding(shop.database, shop.workspace, NOW)).toEqual({
     contacts: 8,
     waiting: 0,
     churn: { true: 6, false: 2 },

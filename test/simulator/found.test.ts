@@ -10,7 +10,7 @@ import { importActivity, importContacts } from '../../src/contacts/import.ts'
 import { freshenSignals } from '../../src/service/signals.ts'
 import { plantActs } from '../../src/simulator/acts.ts'
 import { writeFiles } from '../../src/simulator/files.ts'
-import { findPlanted, formatFindings } from '../../src/simulator/found.ts'
+import { findPlanted, formatPlanted } from '../../src/simulator/found.ts'
 import { drawPopulation } from '../../src/simulator/population.ts'
 import { openWorld } from '../../src/simulator/world.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -65,7 +65,7 @@ test('signals find what was planted, by file import and the facts that condition
     expect(of('risk medium').recall).toBeGreaterThan(0.8)
     expect(of('really lost').precision).toBeGreaterThan(0.85)
     expect(of('only quiet').recall).toBeGreaterThan(0.6)
-    expect(formatFindings(found, 'zh-CN', false)).toContain('假性流失')
+    expect(formatPlanted(found, 'zh-CN', false)).toContain('假性流失')
   } finally {
     await database.close()
   }

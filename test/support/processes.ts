@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inject } from 'vitest'
 import type { Workspace } from '../../src/config/workspace.ts'
-import type { Pace } from '../../src/service/scheduler.ts'
+import type { SchedulerPace } from '../../src/service/scheduler.ts'
 import type { Engine } from '../../src/touchpoints/engine.ts'
 import type { JobLock } from '../../src/touchpoints/job-worker.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
@@ -20,7 +20,7 @@ export interface WorkerTask {
   readonly engine: Engine
   readonly leases: Leases
   readonly lock: JobLock
-  readonly pace: Pace
+  readonly pace: SchedulerPace
   /** What its clock says when it begins to take work, in milliseconds since 1970; the right time by default. */
   readonly begins?: number
   readonly smtp?:

@@ -1,6 +1,6 @@
 import type { SendMailOptions } from 'nodemailer'
 import type { Attachment } from 'nodemailer/lib/mailer/index.js'
-import { type Mailbox, signAddress } from '../../tokens/address.ts'
+import { type OwnMailbox, signAddress } from '../../tokens/address.ts'
 import type { SigningKeys } from '../../tokens/token.ts'
 import type { InlineImage, Message } from '../channel.ts'
 import { bareReference, type Referred, readReference, referenceOf } from '../reference.ts'
@@ -82,7 +82,7 @@ export interface PreparedHeader {
 }
 
 /** `leave@shop.example` as `leave+<signed reference>@shop.example`. */
-function referring(keys: SigningKeys, mailbox: Mailbox, address: string, message: Referred): string {
+function referring(keys: SigningKeys, mailbox: OwnMailbox, address: string, message: Referred): string {
   const at = address.lastIndexOf('@')
   return `${address.slice(0, at)}+${signAddress(keys, mailbox, bareReference(message))}${address.slice(at)}`
 }

@@ -1,5 +1,5 @@
 import { Temporal } from 'temporal-polyfill'
-import { type Foreseen, foreseeRun } from '../../audience/hindrances.ts'
+import { type ForeseenRun, foreseeRun } from '../../audience/hindrances.ts'
 import { pastRecall } from '../../audience/natural.ts'
 import { heldOutShares, planAudience } from '../../audience/plan.ts'
 import { registerChannels } from '../../channels/channels.ts'
@@ -59,7 +59,7 @@ export interface CampaignPlan extends PlanFigures {
   /** The first tick that is not before `starts`; null for a campaign that is over or was stopped. */
   readonly nextRun: Date | null
   /** What would refuse a run now or hold it back. */
-  readonly foreseen: Foreseen
+  readonly foreseen: ForeseenRun
   readonly samples: readonly Sample[]
 }
 
@@ -181,7 +181,7 @@ const LATER = 2
 /** The next tick on which the campaign may run at all. */
 export function nextRunOf(
   campaign: CompiledCampaign,
-  foreseen: { readonly state: Foreseen['state'] },
+  foreseen: { readonly state: ForeseenRun['state'] },
   now: Date,
 ): Date | null {
   if (foreseen.state === 'over' || foreseen.state === 'stopped') return null

@@ -1,13 +1,13 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledEntry } from '../../config/compiled.ts'
-import type { Shortage } from '../../offers/pools.ts'
+import type { OfferShortage } from '../../offers/pools.ts'
 import type { WithoutModel } from '../signals.ts'
 import type {
   ComparedVariants,
   Detectable,
   DetectableBetween,
   HeldOutShare,
-  Pool,
+  PeoplePool,
   Showable,
 } from './forecast.ts'
 
@@ -19,7 +19,7 @@ export interface PlanFigures {
   /** What the tiers count from. */
   readonly entry: CompiledEntry['kind']
   /** Offers that are out or run low. */
-  readonly shortages: readonly Shortage[]
+  readonly shortages: readonly OfferShortage[]
   readonly audience: Omit<AudiencePlan, 'samples'>
   /** Steps that compare variants. */
   readonly variants: readonly ComparedVariants[]
@@ -35,7 +35,7 @@ export interface PlanFigures {
   readonly detectable: readonly Detectable[]
   /** The same by fortnights, to be drawn. */
   readonly curve: readonly Detectable[]
-  readonly pool: Pool
+  readonly pool: PeoplePool
   readonly showable: Showable
   /** Where the campaign asks for the probability of a return and no model tells it; absent in older plans. */
   readonly withoutModel?: WithoutModel

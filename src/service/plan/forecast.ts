@@ -158,7 +158,7 @@ function answered(audience: Pick<AudiencePlan, 'cells'>, answer: string, tier?: 
 type People = Pick<AudiencePlan, 'cells' | 'inflowPerDay' | 'eligible' | 'outside'>
 
 /** Whom a campaign can draw on. */
-export interface Pool {
+export interface PeoplePool {
   /** Persons it may ever take in. */
   readonly people: number
   /** Whole days from being taken in until the same person may be again. */
@@ -167,7 +167,7 @@ export interface Pool {
   readonly times: number | null
 }
 
-export function poolOf({ definition }: CompiledCampaign, { eligible }: Pick<People, 'eligible'>): Pool {
+export function poolOf({ definition }: CompiledCampaign, { eligible }: Pick<People, 'eligible'>): PeoplePool {
   const { window, grace, reentry } = definition
   const again = Math.ceil((window + grace + reentry.wait) / 86_400)
   return { people: eligible, again, times: reentry.sunset ?? null }

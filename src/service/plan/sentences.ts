@@ -244,7 +244,7 @@ export function modelText(
 }
 
 /** What an offer lacks. */
-export function shortageText(
+export function lackText(
   { lack, offer, left, of }: PlanFigures['shortages'][number],
   speech: Speech,
 ): string {
@@ -280,7 +280,7 @@ export function shortageFinding(
     lack === 'stock_out' || lack === 'stock_low'
       ? '请在活动文件中调高 `stock` 后应用，或为该步骤设置 `otherwise`。'
       : `请运行 \`winback import codes ${campaign}.${offer} FILE\`。`
-  return { found: `${campaign}.${shortageText(shortage, speech)}`, mend: remedy }
+  return { found: `${campaign}.${lackText(shortage, speech)}`, mend: remedy }
 }
 
 /** {@link shortageFinding} as one text. */

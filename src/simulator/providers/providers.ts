@@ -12,7 +12,7 @@ import { serveTwilio, type TakenText } from './twilio.ts'
 // has with those providers. Secrets are drawn anew each time, and stand in files beside winback.yaml.
 
 /** How many messages each kind of provider took. */
-export interface Taken {
+export interface TakenByKind {
   readonly texts: number
   readonly pushes: number
   readonly calls: number
@@ -33,7 +33,7 @@ export interface Providers {
   /** The apps and browsers of the population, to be registered. */
   readonly devices: readonly DeviceRow[]
   take(): Told
-  counts(): Taken
+  counts(): TakenByKind
   close(): Promise<void>
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { CALL_OUTCOMES, SENTIMENTS } from '../../channels/channel.ts'
-import { REFUSALS, type Refusal as RefusedRedemption } from '../../offers/redemptions.ts'
+import { REFUSALS, type RedemptionRefusal } from '../../offers/redemptions.ts'
 
 // What the API answers, as schemas: the document is written from them, and a test holds real answers against them.
 
@@ -48,7 +48,7 @@ const redeemed = z.strictObject({
 })
 const refused = z.strictObject({
   outcome: z.literal('refused'),
-  reason: z.enum(Object.keys(REFUSALS) as [RefusedRedemption, ...RefusedRedemption[]]),
+  reason: z.enum(Object.keys(REFUSALS) as [RedemptionRefusal, ...RedemptionRefusal[]]),
   message: words,
 })
 export const redemptions = z.union([

@@ -5,6 +5,7 @@ import {
   channelShares,
   effectText,
   gridOf,
+  lackText,
   leftOutLines,
   lossLines,
   modelText,
@@ -14,7 +15,6 @@ import {
   poolText,
   quietLines,
   shareText,
-  shortageText,
   whenText,
 } from '../../service/plan/sentences.ts'
 import type { KeptPlan } from '../desk.ts'
@@ -42,7 +42,7 @@ export function Warnings({ visit, figures }: Part) {
         </p>
       )}
       {figures.shortages.map((shortage) => (
-        <p class={shortage.state === 'out' ? 'note bad' : 'note'}>{shortageText(shortage, speech)}</p>
+        <p class={shortage.state === 'out' ? 'note bad' : 'note'}>{lackText(shortage, speech)}</p>
       ))}
       {model === undefined ? null : (
         <p class="note">

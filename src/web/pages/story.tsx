@@ -1,4 +1,4 @@
-import type { Entry } from '../../reports/timeline.ts'
+import type { TimelineEntry } from '../../reports/timeline.ts'
 import { entryText } from '../../reports/timeline-text.ts'
 import type { Visit } from './visit.ts'
 
@@ -12,7 +12,7 @@ export function Story({
   brief = false,
 }: {
   visit: Visit
-  entries: readonly Entry[]
+  entries: readonly TimelineEntry[]
   brief?: boolean
 }) {
   return (
@@ -27,7 +27,7 @@ export function Story({
   )
 }
 
-function markOf(entry: Entry): string | undefined {
+function markOf(entry: TimelineEntry): string | undefined {
   if (entry.kind === 'returned' || entry.kind === 'recalled') return 'good'
   return entry.kind === 'settled' && entry.state === 'sent' ? 'done' : undefined
 }
