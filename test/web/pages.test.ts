@@ -782,7 +782,7 @@ test('the cost page draws what was spent by day, the delivery page says which br
 
 test('a campaign’s page shows its ladder: whom each tier takes, when what is sent on what condition, and what became of it', async () => {
   const spring = await ladderOf('spring')
-  expect(spring).toContain('only silent for 3d or longer')
+  expect(spring).toContain('only silent for 3 days or longer')
   // The tests before this one refused and erased some.
   const remind =
     /remind E-mail 0 \/ (\d+) at once · template hello · variants plain, story (?:(\d+) not sent · )?(\d+) to come/.exec(
@@ -812,13 +812,13 @@ on_return: [${step('thanks')}]
   )
   const ends = await ladderOf('ends')
   expect(ends).toContain(
-    'before 7d before contact.signed_up_at early E-mail, else log 0 after 2d · template hello',
+    'before 7 days before contact.signed_up_at early E-mail, else log 0 after 2 days · template hello',
   )
   expect(ends).toContain('when orders.count &gt; 3')
   expect(ends).toContain('at on contact.signed_up_at today')
   expect(ends).toContain('unless early.failed')
   expect(ends).toContain('On their return thanks')
-  expect(await ladderOf('bought')).toContain('first 1d after event first_order card')
+  expect(await ladderOf('bought')).toContain('first 1 day after event first_order card')
 })
 
 /** The words of a campaign’s ladder. */
@@ -827,6 +827,33 @@ async function ladderOf(campaign: string): Promise<string> {
   const card = page.slice(page.indexOf('<h2>The ladder</h2>'), page.indexOf('<h2>Versions</h2>'))
   return card.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
 }
+
+test('a campaign that was stopped for good is not offered to be planned, and its page says how to begin anew', async () => {
+  const read = async (path: string) => await (await get(path, 'operator')).text()
+  expect(await read('/campaigns/spring')).toContain('The files differ from what runs')
+  await execute(
+    database,
+    sql`INSERT INTO switches (scope, name, state, reason, since) VALUES ('campaign', 'spring', 'stopped', 'a typo', ${NOW})`,
+  )
+  const stopped = await read('/campaigns/spring')
+  expect(stopped).not.toContain('The files differ from what runs')
+  expect(stopped).toContain('To begin anew, copy its file under another')
+  expect(await read('/campaigns')).not.toContain('files differ')
+  await execute(database, sql`DELETE FROM switches WHERE name = 'spring'`)
+})
+
+test('the first page of a workspace without contacts says that they come first', async () => {
+  const empty = await freshDatabase()
+  const other = await openShop({ database: empty, clock: manualClock(NOW), channels: [testChannel('email')] })
+  const web = await startWeb({ runtime: other.runtime }, { host: '127.0.0.1', port: 0 })
+  const headers = { Cookie: await signIn(empty, 'viewer', 'viewer', NOW) }
+  const first = async () => await (await fetch(`${web.address}/`, { headers })).text()
+  expect(await first()).toContain('<code>winback import contacts FILE</code>')
+  await other.importContacts([{ external_id: 'c1' }])
+  expect(await first()).not.toContain('winback import contacts FILE')
+  await web.close(0)
+  await other.runtime.close()
+})
 
 test('the list of contacts says where it is cut, and how to find the others', async () => {
   const cut = async (of: string) =>
@@ -984,6 +1011,23 @@ test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a pho
   await other.close(0)
   await execute(database, sql`DELETE FROM users WHERE name = ${long('user')}`)
   expect(wider).toEqual([])
+})
+
+test.runIf(hasBrowser)('in a browser: on paper stands what is to be read, and all of it', async () => {
+  const look = { language: 'en', ...WIDE } as const
+  const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', look, [])
+  await page.goto(`${server.address}/campaigns/spring/reports/delivery`)
+  expect(await page.locator('nav.side').isVisible()).toBe(true)
+  await page.emulateMedia({ media: 'print' })
+  // The width of a sheet of A4.
+  await page.setViewportSize({ width: 700, height: 900 })
+  for (const pressed of ['nav.side', 'nav.tabs', '.top a[lang]', '.top button']) {
+    expect([pressed, await page.locator(pressed).isVisible()]).toEqual([pressed, false])
+  }
+  const cut = await page.evaluate(`
+    [...document.querySelectorAll('.wide')].filter((each) => getComputedStyle(each).overflowX !== 'visible' || each.scrollWidth > document.documentElement.clientWidth).length`)
+  expect(cut).toBe(0)
+  await context.close()
 })
 
 /** What a campaign is found to have brought: nobody has come back in this shop. */

@@ -7,7 +7,7 @@ import { readVersions } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { newestPlan } from '../plans.ts'
 import { LadderCard } from './ladder.tsx'
-import { Act, Table } from './parts.tsx'
+import { Act, Coded, Table } from './parts.tsx'
 import { PlanCard } from './plan.tsx'
 import { kept, Refusal, type RefusedForm } from './refused-form.tsx'
 import type { Visit } from './visit.ts'
@@ -49,6 +49,16 @@ export async function showCampaign(
         <StateTag visit={visit} state={current ? (held?.state ?? null) : 'new'} /> <code>{campaign}</code>{' '}
         {held ? <span class="soft">{held.reason}</span> : null}
       </p>
+      {held?.state === 'stopped' ? (
+        <p>
+          <Coded
+            text={say(
+              'Nobody is taken in or written to any more; outcomes are counted to the end. To begin anew, copy its file under another `campaign:`.',
+              '不再纳入新的人，也不再发送；结果仍统计到底。如需重新开始，请复制活动文件并换一个 `campaign:` 名称。',
+            )}
+          />
+        </p>
+      ) : null}
       {current ? (
         <p>
           <a class="button quiet" href={`${path}/reports/monday`}>
@@ -59,7 +69,7 @@ export async function showCampaign(
       {visit.may('operate') && current && held?.state !== 'stopped' ? (
         <Switches visit={visit} campaign={campaign} paused={held?.state === 'paused'} refused={refused} />
       ) : null}
-      {file !== undefined && file.inputs !== running?.inputs ? (
+      {file !== undefined && file.inputs !== running?.inputs && held?.state !== 'stopped' ? (
         <Changed
           visit={visit}
           path={path}

@@ -189,7 +189,8 @@ async function showList(visit: Visit): Promise<Response> {
               link(each.campaign, titles.get(each.campaign)),
               <>
                 <StateTag visit={visit} state={each.state} />{' '}
-                {files?.campaigns.some(
+                {each.state !== 'stopped' &&
+                files?.campaigns.some(
                   ({ campaign, inputs }) => campaign === each.campaign && inputs !== each.inputs,
                 ) ? (
                   <span class="tag">{say('files differ', '文件有改动')}</span>

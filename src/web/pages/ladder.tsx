@@ -5,7 +5,7 @@ import { formatDuration } from '../../config/quantities.ts'
 import { readFreshness } from '../../reports/freshness.ts'
 import { type Rung, readLadder } from '../../reports/ladder.ts'
 import { REASONS } from '../../reports/reasons.ts'
-import { sentence } from '../../reports/words.ts'
+import { type Phrases, sentence } from '../../reports/words.ts'
 import { Bar } from './parts.tsx'
 import type { Visit } from './visit.ts'
 
@@ -65,18 +65,33 @@ interface Shown {
   readonly text: VersionText
 }
 
-/** `silent for 3d to 7d`: whom the tier takes. */
-function entered({ inactive, enter, after = 0 }: Tier, { say }: Visit): string {
+const UNITS: Phrases = {
+  d: { en: 'day', 'zh-CN': '天' },
+  h: { en: 'hour', 'zh-CN': '小时' },
+  m: { en: 'minute', 'zh-CN': '分钟' },
+  s: { en: 'second', 'zh-CN': '秒' },
+}
+
+/** Seconds as they are said, `3 days`, in the unit a file would write them in. */
+function lengthOf(seconds: number, { language }: Visit): string {
+  const [, count = '', unit = ''] = /^(\d+)(\D)$/.exec(formatDuration(seconds)) ?? []
+  const many = language === 'en' && count !== '1' ? 's' : ''
+  return `${count} ${sentence(UNITS, unit, language)}${many}`
+}
+
+/** `silent for 3 days to 7 days`: whom the tier takes. */
+function entered({ inactive, enter, after = 0 }: Tier, visit: Visit): string {
+  const { say } = visit
   if (inactive !== undefined) {
-    const from = formatDuration(inactive.from)
+    const from = lengthOf(inactive.from, visit)
     if (inactive.to === null) return say(`silent for ${from} or longer`, `沉默 ${from} 以上`)
-    const to = formatDuration(inactive.to)
+    const to = lengthOf(inactive.to, visit)
     return say(`silent for ${from} to ${to}`, `沉默 ${from} 至 ${to}`)
   }
   if (enter === undefined) return ''
   const subject = subjectOf(enter)
   const offset = enter.kind === 'date' ? enter.offset : after
-  const length = formatDuration(Math.abs(offset))
+  const length = lengthOf(Math.abs(offset), visit)
   if (offset === 0) return say(`on ${subject}`, `${subject} 发生时`)
   return offset < 0
     ? say(`${length} before ${subject}`, `${subject} 之前 ${length}`)
@@ -95,7 +110,7 @@ function StepLine({ visit, step, rung }: { visit: Visit; step: Step; rung: Rung 
       <span>
         {step.id}{' '}
         <span class="tag">
-          {step.channel.map((name) => speech.channel(name)).join(say(', else ', '，否则 '))}
+          {step.channel.map((name) => speech.channel(name)).join(say(', else ', '，否则'))}
         </span>
       </span>
       <strong>
@@ -118,12 +133,14 @@ function StepLine({ visit, step, rung }: { visit: Visit; step: Step; rung: Rung 
 }
 
 /** When it goes, what it says, what it gives. */
-function termsOf(step: Step, { say }: Visit): string[] {
-  const length = formatDuration(step.after)
+function termsOf(step: Step, visit: Visit): string[] {
+  const { say } = visit
   const names = (given: readonly string[]) => [...new Set(given)].join(say(', ', '、'))
   const { template, script, offer, variants } = step
   return [
-    step.after === 0 ? say('at once', '立即') : say(`after ${length}`, `${length} 后`),
+    step.after === 0
+      ? say('at once', '立即')
+      : say(`after ${lengthOf(step.after, visit)}`, `${lengthOf(step.after, visit)}后`),
     ...(template === undefined
       ? []
       : [

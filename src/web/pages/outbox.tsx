@@ -183,7 +183,7 @@ function Lines(props: {
 
 function stateText({ state, reason, deferral }: OutboxLine, { language }: Speech): string {
   const colon = language === 'en' ? ': ' : '：'
-  if (deferral !== null)
-    return `${sentence(STATES, 'deferred', language)}${colon}${sentence(WAITS, deferral, language)}`
+  // What it waits for says that it waits.
+  if (deferral !== null) return sentence(WAITS, deferral, language)
   return `${sentence(STATES, state, language)}${reason === null ? '' : `${colon}${sentence(REASONS, reason, language)}`}`
 }

@@ -1,5 +1,7 @@
+import { sql } from 'drizzle-orm'
 import { Hono } from 'hono'
 import { appliedNames } from '../../config/versions.ts'
+import { type Database, rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { type CampaignLine, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
 import type { TextStyle } from '../../reports/report.ts'
@@ -47,6 +49,16 @@ export function reportPages(dependencies: PagesDependencies): Hono {
                   '活动获批后，本页每周说明：因活动多召回了多少人、每人成本多少、是否打扰了用户。',
                 )}
               </p>
+              {(await hasContacts(visit.runtime.database)) ? null : (
+                <p>
+                  <Coded
+                    text={say(
+                      'First bring in your contacts and what they did: `winback import contacts FILE`, `winback import activity FILE`.',
+                      '请先导入联系人及其行为：`winback import contacts FILE`、`winback import activity FILE`。',
+                    )}
+                  />
+                </p>
+              )}
               <p>
                 <a class="button" href="/campaigns">
                   {say('Look at the campaigns', '查看活动')}
@@ -139,6 +151,10 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         )
       }),
     )
+}
+
+async function hasContacts(database: Database): Promise<boolean> {
+  return (await rows(database, sql`SELECT contact_id FROM contacts LIMIT 1`)).length > 0
 }
 
 /** What each campaign brought, from the sums as counted last. */

@@ -91,7 +91,7 @@ tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-we
 tbody th { color: var(--ink); font-size: inherit; font-weight: 500 } td small { overflow-wrap: anywhere }
 @media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 6.5rem; overflow-wrap: anywhere } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
 @media (max-width: 36rem) { .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } .stacked, .stacked tbody { display: block } .stacked tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) } .stacked tr:last-child { border-bottom: 0 }
- .stacked td, .stacked td:not(.num) { display: flex; justify-content: flex-end; gap: 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked td::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60%; margin-right: auto }
+ .stacked td, .stacked td:not(.num) { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 0 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked td::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60%; margin-right: auto }
  .stacked td:first-child:not(.num) { justify-content: flex-start; min-width: 0; font-weight: 600; text-align: left } .stacked td:first-child:not(.num)::before, .stacked td[data-title=""]::before { content: none } .stacked td[data-title=""]:not(:first-child) { justify-content: flex-end } .stacked td:empty { display: none } }
 .heat td { border: 2px solid var(--card); padding: .5rem .8rem } .heat th.num { padding-right: .8rem } .heat .sum td, .heat .sum th { font-weight: 600; border-top: 1px solid var(--line) }
 .heat-1 { background: color-mix(in srgb, var(--accent) 8%, var(--card)) } .heat-2 { background: color-mix(in srgb, var(--accent) 16%, var(--card)) } .heat-3 { background: color-mix(in srgb, var(--accent) 24%, var(--card)) }
@@ -126,7 +126,13 @@ h3 + .wide { margin-top: -.2rem } details summary { overflow-wrap: anywhere; cur
 .wrap { overflow-wrap: anywhere } .paper { white-space: pre-wrap; overflow-wrap: anywhere }
 `
 
-export const STYLE = [COLOURS, FRAME, TEXT, TABLES, FORMS].join('')
+/** On paper there is nothing to press, and nothing scrolls. */
+const PAPER = `
+@media print { .top a:not(.brand), .top form, .side, .skip, .tabs, .row, main form, main button, .button, iframe { display: none } .frame { display: block } .wide, pre { overflow: visible; max-height: none; background: none }
+ pre { white-space: pre-wrap } .card, .chart { box-shadow: none; break-inside: avoid } table { font-size: .8rem } th { font-size: .72rem } th, td { padding-right: .4rem } td { overflow-wrap: anywhere } h2, h3 { break-after: avoid } main, .top { padding-inline: 0 } }
+`
+
+export const STYLE = [COLOURS, FRAME, TEXT, TABLES, FORMS, PAPER].join('')
 
 /** Named by its content, so that browsers may keep it for ever. */
 export const STYLE_PATH = `/assets/${hash('sha256', STYLE, 'hex').slice(0, 16)}.css`
