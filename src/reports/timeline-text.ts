@@ -107,8 +107,8 @@ export function entryText(entry: TimelineEntry, speech: Speech, brief = false): 
       const what = sentence(RECEIPTS, entry.event, language)
       const words = entry.detail === null ? '' : en ? ` (${entry.detail})` : `（${entry.detail}）`
       return en
-        ? `${entry.step}${entry.channel === null ? '' : ` ${speech.way(entry.channel)}`}: ${what}${words}.`
-        : `${entry.step}${entry.channel === null ? '' : `（${speech.channel(entry.channel)}）`}：${what}${words}。`
+        ? `${entry.campaign} › ${entry.step}${entry.channel === null ? '' : ` ${speech.way(entry.channel)}`}: ${what}${words}.`
+        : `${entry.campaign} › ${entry.step}${entry.channel === null ? '' : `（${speech.channel(entry.channel)}）`}：${what}${words}。`
     }
     case 'reply': {
       const off = entry.optOut ? (en ? ' Taken as an opt-out.' : '按退订处理。') : ''
@@ -206,7 +206,9 @@ function stageText(entry: Of<'stage'>, speech: Speech): string {
         : `${step}（${names.join('或')}）${speech.moment(plannedFor)}`
     })
     .join(en ? ', ' : '、')
-  const entered = en ? `Entered tier ${entry.tier}` : `进入阶段 ${entry.tier}`
+  const entered = en
+    ? `${entry.campaign}: entered tier ${entry.tier}`
+    : `${entry.campaign}：进入阶段 ${entry.tier}`
   if (entry.arm === 'treated') {
     const drawn = entry.drawn ? (en ? ', drawn by the tier as contacted' : '，阶段内抽为触达') : ''
     return en
@@ -228,10 +230,13 @@ function stageText(entry: Of<'stage'>, speech: Speech): string {
   return en ? `${entered}: ${why}.` : `${entered}：${why}。`
 }
 
-/** `letter › nudge, variant story`: of which message an entry speaks. */
-function placeText({ tier, step, variant }: Of<'waiting' | 'settled'>, { language }: Speech): string {
+/** `recall › letter › nudge, variant story`: of which message an entry speaks; campaigns have tiers of the same name. */
+function placeText(
+  { campaign, tier, step, variant }: Of<'waiting' | 'settled'>,
+  { language }: Speech,
+): string {
   const named = variant === null ? '' : language === 'en' ? `, variant ${variant}` : `，方案 ${variant}`
-  return `${tier} › ${step}${named}`
+  return `${campaign} › ${tier} › ${step}${named}`
 }
 
 function waitingText(entry: Of<'waiting'>, speech: Speech): string {
@@ -298,7 +303,7 @@ function switchText(entry: Of<'switch'>, speech: Speech): string {
   const reason = switchReason(entry.reason, speech.language)
   const what = {
     workspace: en ? 'everything' : '全部发送',
-    campaign: en ? `campaign ${entry.name}` : `活动 ${entry.name}`,
+    campaign: en ? `campaign ${entry.name}` : `活动 ${entry.name} `,
     channel: `${en ? 'channel ' : '渠道'}${speech.channel(entry.name)}`,
   }[entry.scope]
   const state = {

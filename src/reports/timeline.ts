@@ -85,6 +85,7 @@ export type TimelineEntry =
   | ({
       readonly kind: 'stage'
       readonly at: Date
+      readonly campaign: string
       readonly episodeArm: EpisodeRow['arm']
       readonly planned: readonly PlannedStep[]
     } & StageRow)
@@ -214,6 +215,7 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
       (row): TimelineEntry => ({
         kind: 'stage',
         at: row.enteredAt,
+        campaign: byId.get(row.episodeId)?.campaign ?? '',
         episodeArm: byId.get(row.episodeId)?.arm ?? row.arm,
         planned: plannedSteps(row, touchpoints),
         ...row,

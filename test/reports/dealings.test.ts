@@ -118,7 +118,7 @@ describe('the story of a contact', () => {
       'graded: offer five redeemed, code ****-DDDD, with an order of CN¥30.00.',
       'coupon: “Welcome back” was shown in the app.',
       'graded: offer five, reserved Jan 3, 2026, 14:24, given back: coupon did not go out with it, and may be tried again.',
-      'coupon › coupon: failed: the provider refused it for good (by e-mail, attempt 2).',
+      'graded › coupon › coupon: failed: the provider refused it for good (by e-mail, attempt 2).',
       'graded: offer five, reserved Jan 3, 2026, 19:12, given back: coupon failed: the provider refused it for good.',
       'graded: offer five granted, good until Jan 6, 2026, 00:00.',
       'Tried to redeem the code ****-DDDD of graded’s five: refused, it was redeemed before.',

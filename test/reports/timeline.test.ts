@@ -184,9 +184,9 @@ describe('the timeline of a contact', () => {
   it('is told briefly to who talks with them: no template, price or provider’s answer', async () => {
     const sent = (await read()).entries.filter((entry) => entry.kind === 'settled')
     expect(sent.map((entry) => entryText(entry, speechOf(english), true))).toEqual([
-      'coupon › remind: sent (by e-mail).',
-      'coupon › coupon: cancelled: came back before it was sent.',
-      'coupon › remind: failed: the provider says the address does not exist (by e-mail).',
+      'graded › coupon › remind: sent (by e-mail).',
+      'graded › coupon › coupon: cancelled: came back before it was sent.',
+      'graded › coupon › remind: failed: the provider says the address does not exist (by e-mail).',
     ])
   })
 
@@ -210,19 +210,19 @@ describe('the timeline of a contact', () => {
       Dec 22, 2025, 08:00  Activity: order, worth CN¥120.00.
       Jan 1, 2026, 08:00   graded: 2 runs from here to Feb 10, 2026, 08:00 looked for whom to take in. The answers are kept as counts; who was taken in has an entry here.
       Jan 1, 2026, 08:00   graded (version 1) took this contact in: silent since Dec 22, 2025, 08:00, tier coupon, segment everyone else. Group: contacted (drawn from the campaign’s salt, person 1 and episode 1). A recall counts until Jan 31, 2026, 08:00.
-      Jan 1, 2026, 08:00   Entered tier coupon. Planned: remind (E-mail) for Jan 1, 2026, 08:00, coupon (E-mail) for Jan 6, 2026, 08:00.
-      Jan 1, 2026, 10:24   coupon › remind: sent (by e-mail, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
+      Jan 1, 2026, 08:00   graded: entered tier coupon. Planned: remind (E-mail) for Jan 1, 2026, 08:00, coupon (E-mail) for Jan 6, 2026, 08:00.
+      Jan 1, 2026, 10:24   graded › coupon › remind: sent (by e-mail, template unfinished-order, attempt 2, CN¥0.05, provider’s id abc@mx).
       Jan 4, 2026, 08:00   Activity: order, worth CN¥66.00.
       Jan 4, 2026, 08:00   Came back: the first return since graded took this contact in. What was still planned is cancelled.
       Jan 4, 2026, 08:00   graded: recalled (CN¥66.00).
-      Jan 4, 2026, 08:00   coupon › coupon: cancelled: came back before it was sent.
+      Jan 4, 2026, 08:00   graded › coupon › coupon: cancelled: came back before it was sent.
       Feb 2, 2026, 08:00   graded: ended: recalled.
       Feb 10, 2026, 08:00  graded (version 1) took this contact in: silent since Jan 4, 2026, 08:00, tier coupon, segment everyone else. Group: contacted (drawn from the campaign’s salt, person 1 and episode 2). A recall counts until Mar 12, 2026, 08:00.
-      Feb 10, 2026, 08:00  Entered tier coupon. Planned: remind (E-mail) for Feb 10, 2026, 08:00, coupon (E-mail) for Feb 11, 2026, 08:00.
-      Feb 10, 2026, 08:00  coupon › remind: failed: the provider says the address does not exist (by e-mail, template unfinished-order, “550 5.1.1 <l***@example.com> unknown”).
+      Feb 10, 2026, 08:00  graded: entered tier coupon. Planned: remind (E-mail) for Feb 10, 2026, 08:00, coupon (E-mail) for Feb 11, 2026, 08:00.
+      Feb 10, 2026, 08:00  graded › coupon › remind: failed: the provider says the address does not exist (by e-mail, template unfinished-order, “550 5.1.1 <l***@example.com> unknown”).
       Feb 15, 2026, 08:00  E-mail put on the do-not-contact list: unsubscribed (import).
-      Feb 18, 2026, 08:00  Entered tier letter: held out by the tier’s own draw.
-      Feb 19, 2026, 08:00  coupon › coupon: deferred to a later time: waits for another try, due Feb 20, 2026, 08:00, attempts so far: 1.
+      Feb 18, 2026, 08:00  graded: entered tier letter: held out by the tier’s own draw.
+      Feb 19, 2026, 08:00  graded › coupon › coupon: deferred to a later time: waits for another try, due Feb 20, 2026, 08:00, attempts so far: 1.
       Feb 19, 2026, 08:00  graded: still open; the outcome is waited for until Mar 14, 2026, 08:00.
       Feb 19, 2026, 08:00  Now: campaign graded is paused since Feb 14, 2026, 08:00: wrong price.
       Feb 19, 2026, 08:00  Now: channel E-mail is paused since Feb 14, 2026, 08:00: breaker: 6 % hard bounces (6 of 100), more than 5 %.
@@ -268,21 +268,21 @@ describe('the timeline of a contact', () => {
       2025年12月22日 08:00  活跃：order，金额 ¥120.00。
       2026年1月1日 08:00    graded：从此时到 2026年2月10日 08:00 共运行 2 次，寻找可纳入的人。结果只按人数保存；被纳入者在此另有记录。
       2026年1月1日 08:00    graded（版本 1）纳入此联系人：自 2025年12月22日 08:00 起沉默，阶段 coupon，分群 其他人。分组：触达组（由活动盐值、人 1、第 1 次流失抽取）。召回计至 2026年1月31日 08:00。
-      2026年1月1日 08:00    进入阶段 coupon。计划：remind（电子邮件）2026年1月1日 08:00、coupon（电子邮件）2026年1月6日 08:00。
-      2026年1月1日 10:24    coupon › remind：已发送（通过电子邮件，模板 unfinished-order，第 2 次尝试，¥0.05，服务商编号 abc@mx）。
+      2026年1月1日 08:00    graded：进入阶段 coupon。计划：remind（电子邮件）2026年1月1日 08:00、coupon（电子邮件）2026年1月6日 08:00。
+      2026年1月1日 10:24    graded › coupon › remind：已发送（通过电子邮件，模板 unfinished-order，第 2 次尝试，¥0.05，服务商编号 abc@mx）。
       2026年1月4日 08:00    活跃：order，金额 ¥66.00。
       2026年1月4日 08:00    回来了：graded 纳入后的首次回归。尚未发送的消息已取消。
       2026年1月4日 08:00    graded：召回（¥66.00）。
-      2026年1月4日 08:00    coupon › coupon：已取消：发送前已自行回来。
+      2026年1月4日 08:00    graded › coupon › coupon：已取消：发送前已自行回来。
       2026年2月2日 08:00    graded：结束：已召回。
       2026年2月10日 08:00   graded（版本 1）纳入此联系人：自 2026年1月4日 08:00 起沉默，阶段 coupon，分群 其他人。分组：触达组（由活动盐值、人 1、第 2 次流失抽取）。召回计至 2026年3月12日 08:00。
-      2026年2月10日 08:00   进入阶段 coupon。计划：remind（电子邮件）2026年2月10日 08:00、coupon（电子邮件）2026年2月11日 08:00。
-      2026年2月10日 08:00   coupon › remind：失败：服务商称该地址不存在（通过电子邮件，模板 unfinished-order，“550 5.1.1 <l***@example.com> unknown”）。
+      2026年2月10日 08:00   graded：进入阶段 coupon。计划：remind（电子邮件）2026年2月10日 08:00、coupon（电子邮件）2026年2月11日 08:00。
+      2026年2月10日 08:00   graded › coupon › remind：失败：服务商称该地址不存在（通过电子邮件，模板 unfinished-order，“550 5.1.1 <l***@example.com> unknown”）。
       2026年2月15日 08:00   邮箱进入禁止联系名单：已退订（import）。
-      2026年2月18日 08:00   进入阶段 letter：由本阶段抽为对照。
-      2026年2月19日 08:00   coupon › coupon：已推迟：等待重试，定于 2026年2月20日 08:00，已尝试 1 次。
+      2026年2月18日 08:00   graded：进入阶段 letter：由本阶段抽为对照。
+      2026年2月19日 08:00   graded › coupon › coupon：已推迟：等待重试，定于 2026年2月20日 08:00，已尝试 1 次。
       2026年2月19日 08:00   graded：仍在进行；结果观察至 2026年3月14日 08:00。
-      2026年2月19日 08:00   当前：活动 graded自 2026年2月14日 08:00 起已暂停：wrong price。
+      2026年2月19日 08:00   当前：活动 graded 自 2026年2月14日 08:00 起已暂停：wrong price。
       2026年2月19日 08:00   当前：渠道电子邮件自 2026年2月14日 08:00 起已暂停：熔断：硬退率 6%（100 条中 6 条），超过 5%。
       "
     `)
