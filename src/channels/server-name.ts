@@ -15,7 +15,7 @@ export function serverName(expected: string): z.ZodString {
     )
 }
 
-/** A setting that lists hosts that may be called in a private network, as a url names them, without their port. */
+/** A setting that lists hosts that may be called in a private network, as a url names them: in small letters, without their port. */
 export const privateHosts = z
-  .array(serverName('the name or address of a host alone, such as shop.internal or 10.0.0.7'))
+  .array(serverName('the name or address of a host alone, such as shop.internal or 10.0.0.7').toLowerCase())
   .prefault([])

@@ -339,6 +339,10 @@ describe('a batch', () => {
 })
 
 describe('what only this machine can reach', () => {
+  it('may be named as anybody writes it', () => {
+    const settings = { ...settingsFor('http://Shop.Internal/', { allow_private: ['Shop.Internal'] }) }
+    expect(refusalOf(settings.url, settings.allow_private)).toBeUndefined()
+  })
   it.each([
     '127.0.0.1',
     '10.1.2.3',
