@@ -6,9 +6,9 @@ import { generateCode, normaliseCode } from './codes.ts'
 import { expectedOf, faceOf, type Offer } from './offers.ts'
 
 // Grants as they are made, set-wise. A grant is reserved together with the touchpoint's other reservations, and becomes
-// granted or is given back once it is known whether the message went out (conclusion.ts). The grant of an episode is decided by one at a time, under
-// the lock on its person; stock and codes under the row of offer_stocks, which is taken as late as can be: everybody who
-// promises the offer waits for it. Grants that exist are locked before that row.
+// granted or is given back once it is known whether the message went out (conclusion.ts). The grant of an episode is decided
+// by one at a time, under the lock on its person; stock and codes under the row of offer_stocks, which is taken as late as
+// can be: everybody who promises the offer waits for it. Grants that exist are locked before that row.
 
 /** Who is to be granted something: a touchpoint of a claim. */
 export interface Wanted {

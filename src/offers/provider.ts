@@ -46,9 +46,9 @@ export interface CreditRequest {
 }
 
 /**
- * `unknown`: perhaps it was credited. Asking again with the same key is the only way to know. With `takesNone` it credits nobody
- * at this moment, whoever is asked for. `unasked`: certainly not by
- * this call, which did not reach the provider, or was not let in; that says nothing of the grant, nor of an earlier call.
+ * `unknown`: perhaps it was credited. Asking again with the same key is the only way to know. With `takesNone` it credits
+ * nobody at this moment, whoever is asked for. `unasked`: certainly not by this call, which did not reach the provider, or
+ * was not let in; that says nothing of the grant, nor of an earlier call.
  */
 export type CreditAnswer =
   | { readonly outcome: 'credited' }

@@ -102,23 +102,12 @@ async function recompute(tx: Transaction, rules: SignalRules, among: (column: SQ
   )
   await execute(tx, sql`DELETE FROM signal_marks WHERE ${among(sql`contact_id`)}`)
   const columns = COLUMNS.map((name) => sql.identifier(name))
-  const [key, ...values] = columns
-  if (key === undefined) throw new Error('contact_signals has no columns')
-  const changed = sql.join(
-    values.map((name) => sql`${name} = excluded.${name}`),
-    sql`, `,
-  )
+  const changed = columns.map((name) => sql`${name} = excluded.${name}`)
   await execute(
     tx,
     sql`INSERT INTO contact_signals AS old (${sql.join(columns, sql`, `)})
       SELECT * FROM (${historySql(rules, among(sql`x.contact_id`))}) fresh
-      ON CONFLICT (contact_id) DO UPDATE SET ${changed}
-      WHERE (${sql.join(
-        values.map((name) => sql`old.${name}`),
-        sql`, `,
-      )}) IS DISTINCT FROM (${sql.join(
-        values.map((name) => sql`excluded.${name}`),
-        sql`, `,
-      )})`,
+      ON CONFLICT (contact_id) DO UPDATE SET ${sql.join(changed, sql`, `)}
+      WHERE old IS DISTINCT FROM excluded`,
   )
 }

@@ -21,6 +21,7 @@ const ROLLED_BACK = new Error('rolled back')
 export function openChunks(
   { settle, settings, summary, options }: Pulling,
   begun: {
+    readonly bound: BoundColumns
     readonly writer: Writer
     readonly fingerprint: string
     readonly addressKey: string
@@ -28,7 +29,7 @@ export function openChunks(
     readonly began: Position | undefined
   },
 ) {
-  const { writer, fingerprint, addressKey, now } = begun
+  const { bound, writer, fingerprint, addressKey, now } = begun
   const { where, rejectFile, clock } = options
   const { name } = where
   const limit = options.chunk ?? CHUNK
@@ -93,7 +94,7 @@ export function openChunks(
     writing.catch(() => {})
   }
   return {
-    take: async (row: SourceRow, bound: BoundColumns) => {
+    take: async (row: SourceRow) => {
       summary.rows += 1
       const raw = JSON.stringify(row)
       const line = summary.rows

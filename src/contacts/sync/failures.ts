@@ -78,7 +78,7 @@ export function connectFailure(
 export function statementFailure(
   place: SyncPlace,
   facts: SourceFacts,
-  statement: Statement | undefined,
+  statement: Statement,
   cause: unknown,
 ): WinbackError {
   const { name, document } = place
@@ -122,10 +122,10 @@ export function statementFailure(
 }
 
 /** PostgreSQL counts characters from 1; the document's text is UTF-16. */
-function locateError({ name, document }: SyncPlace, statement: Statement | undefined, cause: unknown) {
+function locateError({ name, document }: SyncPlace, statement: Statement, cause: unknown) {
   const path: Path = ['sync', name, 'query']
   const position = cause instanceof Error && 'position' in cause ? Number(cause.position) : Number.NaN
-  if (!statement || !Number.isInteger(position)) return document.locate(path)
+  if (!Number.isInteger(position)) return document.locate(path)
   const { text, offset } = statement.query
   const before = [...statement.sql].slice(0, position - 1).join('').length
   const inside = Math.min(Math.max(0, before - offset), text.trimEnd().length)

@@ -129,12 +129,12 @@ async function pull(pulling: Pulling): Promise<void> {
     if (settings.kind === 'contacts' && !summary.dryRun) await compareAll(pulling, now)
     const writer = openWriter(bound, pulling, now, addressKey)
     if (settings.kind === 'activity') await settle(prepareActivityImport)
-    const chunks = openChunks(pulling, { writer, fingerprint, addressKey, now, began: from })
+    const chunks = openChunks(pulling, { bound, writer, fingerprint, addressKey, now, began: from })
     const total = options.onProgress ? await source.estimate(from) : 0
     try {
       for await (const batch of ahead(source.read(from))) {
         if (options.signal?.aborted) break
-        for (const row of batch) await chunks.take(row, bound)
+        for (const row of batch) await chunks.take(row)
         options.onProgress?.({ rows: summary.rows, total: Math.max(total, summary.rows) })
       }
       await chunks.finish()
