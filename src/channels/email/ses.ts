@@ -54,6 +54,9 @@ const notification = z.looseObject({
 })
 type Told = z.output<typeof notification>
 
+const NAMELESS =
+  'SES says by the original headers alone which mail it is about: have it include them in its notifications'
+
 export interface SesReader {
   read(webhook: Webhook): Promise<Receipts | RefusedWebhook>
 }
@@ -77,7 +80,7 @@ export function createSesReader(topics: readonly string[], fetchDocument: Fetch 
   return {
     read: async (webhook) => {
       const message = parse(envelope, Buffer.from(webhook.body).toString('utf8'))
-      if (!message) return refused(400, 'expected a message of Amazon SNS')
+      if (!message) return refused(400, 'expected a message of Amazon SNS, with raw message delivery off')
       if (!topics.includes(message.TopicArn)) {
         return refused(401, `the topic ${message.TopicArn} is not in channels.email.receipts.sns.topics`)
       }
@@ -90,7 +93,10 @@ export function createSesReader(topics: readonly string[], fetchDocument: Fetch 
       if (message.Type !== 'Notification') return accepted([])
       const told = parse(notification, message.Message)
       // SES publishes a line of plain text once, when a topic is set up.
-      return accepted(told ? (eventOf(told, message) ?? []) : [])
+      if (!told) return accepted([])
+      // Taken, it would be lost without a word, and with it every complaint.
+      if (!told.mail.headers && !told.mail.commonHeaders) return refused(400, NAMELESS)
+      return accepted(eventOf(told, message) ?? [])
     },
   }
 }

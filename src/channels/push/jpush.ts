@@ -88,12 +88,14 @@ export function openJpush(settings: JpushSettings, deadline: number): PushProvid
 
 function pushTo(token: string, push: Push, cid: string, production: boolean) {
   const { title, body, url, tap, reference, ttl } = push
+  // Android shows nothing at all of a push without a text.
+  const alert = body === '' ? title : body
   const extras = { reference, ...(url === undefined ? {} : { url }), ...(tap === undefined ? {} : { tap }) }
   return {
     cid,
     platform: 'all',
     audience: { registration_id: [token] },
-    notification: { android: { alert: body, title, extras }, ios: { alert: { title, body }, extras } },
+    notification: { android: { alert, title, extras }, ios: { alert: { title, body }, extras } },
     options: { time_to_live: Math.min(ttl, 864_000), apns_production: production },
   }
 }

@@ -193,6 +193,19 @@ describe('Amazon SES by SNS', () => {
     )
   })
 
+  it('is refused where it does not say which mail it is about, as SES does unless it is told to', async () => {
+    const nameless = envelope({ notificationType: 'Complaint', mail: { messageId: 'ses-1' }, complaint: {} })
+    expect(await post('ses', JSON.stringify(nameless))).toMatchObject({
+      outcome: 'refused',
+      status: 400,
+      reason: expect.stringContaining('original headers'),
+    })
+    expect(await post('ses', JSON.stringify(envelope('Successfully validated SNS topic')))).toMatchObject({
+      outcome: 'accepted',
+      events: [],
+    })
+  })
+
   it('says nothing of messages that are not ours', async () => {
     const other = envelope({
       eventType: 'Delivery',

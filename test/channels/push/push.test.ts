@@ -305,6 +305,17 @@ describe('a push', () => {
     await close()
   })
 
+  it('of a title alone is shown on Android, too', async () => {
+    const { server, channel, devices, close } = await openAll()
+    await channel.send(message(devices.slice(2), ''))
+    const pushed = server.asked.find(({ path }) => path === '/v3/push')
+    expect(JSON.parse(pushed?.body.toString() ?? '').notification.android).toMatchObject({
+      alert: '您好',
+      title: '您好',
+    })
+    await close()
+  })
+
   it('whose answer was lost is asked for again with the same cid, where the provider knows one', async () => {
     const { server, channel, devices } = await openAll()
     const [, , jpush] = devices
