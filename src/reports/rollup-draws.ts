@@ -7,12 +7,18 @@ import { type Earned, marginWithin } from './margins.ts'
 // of rollup-sql.ts, each by the window that began with its draw.
 
 /**
- * What was booked on the episode of a stage `s` since it was entered: by steps of the tier, by those of later tiers and by those
- * that the return released, for the recalls are of all of these as well. By contact: a planner that takes a ledger just filled
- * for empty would rather read all that was booked, for each episode.
+ * What the episode of `of` has cost since `from`: by steps of the tier, by those of later tiers and by those that the return
+ * released, for the recalls are of all of these as well. Of offers that an earlier tier granted, what was used since, whole: that
+ * one was not used is no gain of whoever comes after, and would make a cost below nought. By contact: a planner that takes a
+ * ledger just filled for empty would rather read all that was booked, for each episode.
  */
-const BOOKED = sql`(SELECT * FROM ledger l WHERE l.contact_id = s.contact_id AND l.episode_id = s.episode_id
-        AND l.booked_at >= s.entered_at OFFSET 0)`
+export function bookedSince(of: SQL, from: SQL): SQL {
+  return sql`(SELECT * FROM ledger b WHERE b.contact_id = ${of}.contact_id AND b.episode_id = ${of}.episode_id
+        AND coalesce((SELECT max(greatest(g.granted_at, g.redeemed_at)) FROM grants g WHERE b.kind = 'liability'
+          AND g.contact_id = b.contact_id AND g.touchpoint_id = b.touchpoint_id), b.booked_at) >= ${from} OFFSET 0)`
+}
+
+const BOOKED = bookedSince(sql`s`, sql`s.entered_at`)
 
 /** Stages of the cohort whose tier drew. */
 export const DREW = sql`SELECT FROM cohort c

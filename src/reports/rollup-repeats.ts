@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { type CohortDay, literal } from './cohort-day.ts'
 import { type Goals, goalOf } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
+import { bookedSince } from './rollup-draws.ts'
 
 // Of one cohort day, products with the earlier lapses of the same persons. What one person does in several lapses hangs
 // together, so the person is what is independent: the variance of a figure needs Σ(Σy)² over persons, which is no sum over
@@ -126,7 +127,10 @@ function valuesOf(unit: Unit, goals: Goals, earned: Earned, of: string): SQL {
       ? sql` OR EXISTS (SELECT FROM activity a WHERE a.contact_id = ${u}.contact_id AND a.type = ${goalOf(goals, sql`${u}.version`)}
             AND a.occurred_at > ${u}.began_at AND a.occurred_at <= ${u}.ends_at)`
       : sql``
-  const own = unit !== 'episode' ? sql` AND b.booked_at >= ${u}.began_at` : sql``
+  const own =
+    unit === 'episode'
+      ? sql`(SELECT * FROM ledger b WHERE b.contact_id = ${u}.contact_id AND b.episode_id = ${u}.episode_id OFFSET 0)`
+      : bookedSince(u, sql`${u}.began_at`)
   const place = { contact: sql`${u}.contact_id`, from: sql`${u}.began_at`, to: sql`${u}.ends_at` }
   return sql`(
         SELECT (EXISTS (SELECT FROM recalls r
@@ -136,7 +140,7 @@ function valuesOf(unit: Unit, goals: Goals, earned: Earned, of: string): SQL {
         FROM (
           SELECT coalesce(sum(b.amount), 0)::bigint AS c,
             coalesce(sum(b.amount) FILTER (WHERE b.kind <> 'labour'), 0)::bigint AS u
-          FROM (SELECT * FROM ledger b WHERE b.contact_id = ${u}.contact_id AND b.episode_id = ${u}.episode_id${own} OFFSET 0) b
+          FROM ${own} b
         ) booked
         CROSS JOIN LATERAL ${marginWithin(earned, place)} earned
       )`

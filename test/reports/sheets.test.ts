@@ -402,7 +402,28 @@ it('prices a tier’s own draw by all that was booked from entering it on: what 
     )
   await bookTo('treated', 'first/hello', 100_000, 0)
   await bookTo('treated', 'second/more', 300_000, 4)
-  await bookTo('treated', 'on_return/gift', 2_000_000, 1, true)
+  /** Promised a day before the tier was entered; what it came to in the end was booked after. */
+  const promise = async (offer: string, expected: number, cost: number, after: number, backOnly: boolean) =>
+    await execute(
+      database,
+      sql`WITH promised AS (
+            INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face, expected,
+              reserved_at, granted_at, expires_at, redeemed_at)
+            SELECT s.contact_id, s.episode_id, 'priced', ${offer}, 'coupon', ${priced.stepIds.get('first/hello') ?? 0},
+              nextval('touchpoint_ids'), CASE WHEN ${cost}::bigint = 0 THEN 'expired' ELSE 'redeemed' END, 2000000,
+              ${expected}::bigint, s.entered_at - interval '1 day', s.entered_at - interval '1 day',
+              s.entered_at + interval '9 days',
+              CASE WHEN ${cost}::bigint > 0 THEN s.entered_at + make_interval(days => ${after}::int) END
+            FROM stages s LEFT JOIN recalls r USING (contact_id, episode_id)
+            WHERE s.arm = 'treated' AND (r.contact_id IS NOT NULL OR NOT ${backOnly})
+            RETURNING contact_id, touchpoint_id, episode_id, step_id, granted_at)
+          INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
+          SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', b.amount, granted_at + make_interval(days => b.day)
+          FROM promised, (VALUES (${expected}::bigint, 0), (${cost - expected}::bigint, ${after + 1}::int)) b(amount, day)`,
+    )
+  // Used since, it costs all that it cost; not used, nothing, and is no gain.
+  await promise('gift', 500_000, 2_000_000, 1, true)
+  await promise('coupon', 400_000, 0, 3, false)
   // Those whom the tier left alone are written to by the next.
   await bookTo('holdout', 'second/more', 300_000, 4)
   // Before it was entered: nothing the draw could have changed.
