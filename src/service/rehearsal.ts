@@ -19,7 +19,8 @@ const CHUNK = 10_000
  * @param campaigns those that will be applied in it, by name
  * @param onPart hears of each part that is copied: all of it may take minutes
  * @returns a handle on the new schema; the caller closes it
- * @throws WinbackError `replay.schema` for one that holds anything but a replay, or cannot be made
+ * @throws WinbackError `replay.schema` for one that holds anything but a replay, or cannot be made; `replay.erased` where
+ *   somebody was erased meanwhile
  */
 export async function prepareRehearsal(
   source: Database,
@@ -40,6 +41,7 @@ export async function prepareRehearsal(
   try {
     await migrate(database)
     await fill(database, { source, to, campaigns, onPart })
+    await assertNobodyErased(database, source)
     return database
   } catch (error) {
     await database.close()
@@ -101,6 +103,27 @@ async function fill(
   await execute(database, sql`CREATE INDEX ON upcoming_activity (place)`)
   await execute(database, sql`CREATE INDEX ON upcoming_activity (occurred_at)`)
   await execute(database, sql`ANALYZE`)
+}
+
+/**
+ * An erasure that looked for rehearsals before this one had our key knows nothing of it: whoever went while they were copied
+ * goes with the copy.
+ */
+async function assertNobodyErased(database: Database, source: Database): Promise<void> {
+  const erased = await rows(
+    database,
+    sql`SELECT FROM contacts c WHERE NOT EXISTS (SELECT FROM ${sql.identifier(source.schema)}.contacts o
+      WHERE o.contact_id = c.contact_id) LIMIT 1`,
+  )
+  if (erased.length === 0) return
+  await execute(database, sql`DROP SCHEMA ${sql.identifier(database.schema)} CASCADE`)
+  throw new WinbackError(
+    'replay.erased',
+    'somebody was erased while people were copied; the copy is gone, too',
+    {
+      remedy: 'Run it again.',
+    },
+  )
 }
 
 /** What stands at the schema of a replay from before anything is in it: by this, it is told from real data. */

@@ -1,12 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { later, manualClock } from '../../src/clock.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { eraseContact } from '../../src/contacts/erase.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { prepareRehearsal, revealActivity } from '../../src/service/rehearsal.ts'
 import { replay } from '../../src/service/replay.ts'
 import { asksForSignals } from '../../src/service/signals.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
 
 // No scheduler sweeps a replay: what the clock ends, it ends itself.
@@ -186,4 +188,39 @@ test('a rehearsal that is not laid out to its end holds no connection', async ()
   const open = sql`SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND application_name = 'winback replay'`
   expect(await rows(database, open)).toEqual([])
+})
+
+test('whoever is erased while people are copied is in no rehearsal', async () => {
+  const database = await freshDatabase()
+  const shop = await openShop({ database, clock: manualClock(START), channels: [] })
+  await shop.importContacts([{ external_id: 'ada', email: 'ada@people.test' }, { external_id: 'bo' }])
+  const [ada] = await rows<{ id: number }>(
+    database,
+    sql`SELECT contact_id AS id FROM contacts WHERE external_id = 'ada'`,
+  )
+  let copying: Promise<unknown> | undefined
+  await transaction(database, async (tx) => {
+    // The contacts are copied by then, and the key that tells whose rehearsal it is is not.
+    await execute(tx, sql`LOCK TABLE outside_sends IN ACCESS EXCLUSIVE MODE`)
+    copying = prepareRehearsal(database, 'erased_replay', START, [])
+    copying.catch(() => {})
+    await eventually(
+      'the contacts are copied',
+      () =>
+        rows(
+          database,
+          sql`SELECT FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE a.datname = current_database()
+              AND a.application_name = 'winback replay' AND l.relation = 'outside_sends'::regclass AND NOT l.granted`,
+        ),
+      (waiting) => waiting.length > 0,
+    )
+    const options = { now: START, hooks: shop.runtime.hooks, phoneKeys: () => [] }
+    expect(await eraseContact(tx, ada?.id ?? 0, options)).toBeDefined()
+  })
+  await expect(copying).rejects.toMatchObject({ code: 'replay.erased', remedy: 'Run it again.' })
+  const left = sql`SELECT FROM pg_namespace WHERE nspname = 'erased_replay'`
+  expect(await rows(database, left)).toEqual([])
+  const rehearsal = await prepareRehearsal(database, 'erased_replay', START, [])
+  expect(await rows(rehearsal, sql`SELECT external_id AS id FROM contacts`)).toEqual([{ id: 'bo' }])
+  await rehearsal.close()
 })
