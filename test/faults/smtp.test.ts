@@ -43,8 +43,8 @@ function cases(phase: Phase): Case[] {
     {
       name: 'says 5xx',
       fault: { ...strikes, reply: '554 5.7.1 no' },
-      // Before MAIL it is about the session, not about anybody's message.
-      first: phase === 'connect' || phase === 'ehlo' ? 'planned' : 'failed',
+      // Before RCPT it is about the session or the sender, which all have, and not about anybody's message.
+      first: PHASES.indexOf(phase) < PHASES.indexOf('rcpt') ? 'planned' : 'failed',
     },
     ...(phase === 'dot'
       ? [

@@ -94,6 +94,21 @@ function waitIn(response: string): number | undefined {
   return seconds > 0 && seconds <= 86_400 ? seconds : undefined
 }
 
+/** Too large, or of letters the server has no room for: what it says of MAIL, and about this message. */
+const TOO_MUCH = new Set([552, 555])
+const RELAYING = /relay|rcpthosts/i
+
+/**
+ * Whether a server refuses for good who sends, not what or to whom: it has heard no more of a message than its sender, which all
+ * have, or it passes nothing on for us. Somebody can mend that, and until then it would refuse everybody's message.
+ */
+function refusesUs({ command = '', response = '' }: SmtpFailure, code: number): boolean {
+  const [subject, detail] = enhancedStatus(response) ?? []
+  const size = TOO_MUCH.has(code) || (subject === 2 && detail === 3) || (subject === 3 && detail === 4)
+  if (/^MAIL\b/.test(command)) return !size && subject !== 6
+  return /^RCPT\b/.test(command) && RELAYING.test(response)
+}
+
 /** Used up, out of room, throttled: of a server that gives no enhanced code. */
 const NO_ROOM = new Set([421, 452, 454])
 
@@ -133,10 +148,11 @@ export function classify(attempt: Attempt): Delivery {
   if (attempt.closed) return { outcome: 'retry', detail, unsent: true }
 
   if (code !== undefined && code >= 400 && code < 600) {
+    const refused = code >= 500 && !bodyRead && refusesUs(failure, code)
     const aboutUs = failure.code === 'EAUTH' || (!bodyRead && SESSION_COMMAND.test(failure.command ?? ''))
-    if (code < 500 || aboutUs || ABOUT_THE_SESSION.has(code)) {
+    if (code < 500 || aboutUs || refused || ABOUT_THE_SESSION.has(code)) {
       const after = waitIn(failure.response ?? '')
-      const none = takesNone(failure, code) ? { takesNone: true } : {}
+      const none = refused || takesNone(failure, code) ? { takesNone: true } : {}
       return { outcome: 'retry', detail, ...(after === undefined ? {} : { after }), ...none }
     }
     return { outcome: 'rejected', reason: rejection(failure, code, bodyRead), detail }

@@ -63,7 +63,11 @@ describe('a reply decides', () => {
     [{ at: 'mail', reply: '451 4.7.1 later' }, 'retry'],
     [{ at: 'mail', reply: '421 4.7.0 closing' }, 'retry'],
     [{ at: 'mail', reply: '530 5.7.0 authenticate first' }, 'retry'],
-    [{ at: 'mail', reply: '550 5.7.1 sender not allowed' }, 'rejected refused'],
+    // The sender is the same of all: each would be refused for good, until somebody has mended it.
+    [{ at: 'mail', reply: '550 5.7.1 sender not allowed' }, 'retry'],
+    [{ at: 'mail', reply: '553 5.7.1 <hello@shop.example>: Sender address rejected' }, 'retry'],
+    [{ at: 'mail', reply: '552 5.3.4 too big' }, 'rejected refused'],
+    [{ at: 'mail', reply: '555 5.5.4 Unsupported option: SMTPUTF8' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '450 4.2.1 greylisted, try again in 300 seconds' }, 'retry'],
     [{ at: 'rcpt', reply: '421 4.7.0 closing' }, 'retry'],
     [{ at: 'rcpt', reply: '550 5.1.1 no such user' }, 'rejected bad_address'],
@@ -76,11 +80,9 @@ describe('a reply decides', () => {
     [{ at: 'rcpt', reply: '552 5.3.4 too big' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '552 5.2.2 mailbox full' }, 'rejected refused'],
     // Exim, qmail, a blocklist, Tencent: to the recipient, and about whoever asks. All would have been nobody.
-    [{ at: 'rcpt', reply: '550 relay not permitted' }, 'rejected refused'],
-    [
-      { at: 'rcpt', reply: "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)" },
-      'rejected refused',
-    ],
+    [{ at: 'rcpt', reply: '550 relay not permitted' }, 'retry'],
+    [{ at: 'rcpt', reply: '554 5.7.1 <li@mail.example>: Relay access denied' }, 'retry'],
+    [{ at: 'rcpt', reply: "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)" }, 'retry'],
     [{ at: 'rcpt', reply: '550 blocked using zen.example, see https://zen.example' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '550 Connection frequency limited' }, 'rejected refused'],
     [{ at: 'rcpt', reply: '550 sorry, no mailbox here by that name (#5.1.1)' }, 'rejected bad_address'],
@@ -123,6 +125,8 @@ describe('a reply decides', () => {
 
   it.for([
     [{ at: 'mail', reply: '451 4.7.1 later' }, true],
+    [{ at: 'mail', reply: '550 5.7.1 sender not allowed' }, true],
+    [{ at: 'rcpt', reply: '550 relay not permitted' }, true],
     [{ at: 'mail', reply: '452 4.3.1 insufficient system storage' }, true],
     [{ at: 'rcpt', reply: '421 4.7.0 closing' }, true],
     [{ at: 'rcpt', reply: '451 4.3.0 temporary lookup failure' }, true],
