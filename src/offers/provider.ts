@@ -103,7 +103,9 @@ export function openOfferProvider(
       if (exchange.kind === 'lost') return { outcome: 'unknown', detail: exchange.detail }
       const { status, text } = exchange
       if (status >= 200 && status < 300) return { outcome: 'credited' }
-      const detail = `${status} ${text.slice(0, SAID)}`.trim()
+      // Pages of errors show what was asked, headers and all: it is kept, and the token is not.
+      const words = token === undefined ? text : text.replaceAll(token, '•••')
+      const detail = `${status} ${words.slice(0, SAID)}`.trim()
       if (status === 401) return { outcome: 'unasked', detail }
       const refused = status >= 400 && status < 500 && !AGAIN.has(status)
       if (refused) return { outcome: 'refused', detail }

@@ -46,7 +46,7 @@ async function openShop(...turns: Turn[]) {
       const earlier = credited.get(key)
       if (earlier && JSON.stringify(earlier) !== body) problems.push(`${key} was about something else before`)
       if (request.headers.authorization !== `Bearer ${TOKEN}`) {
-        response.writeHead(401).end('who are you?')
+        response.writeHead(401).end(`who is ${request.headers.authorization}?`)
         return
       }
       const turn = turns.shift() ?? 200
@@ -115,7 +115,7 @@ describe('the provider of offers over HTTP', () => {
     const shop = await openShop()
     expect(await shop.open({ token: 'stale' }).credit(REQUEST)).toEqual({
       outcome: 'unasked',
-      detail: '401 who are you?',
+      detail: '401 who is Bearer •••?',
     })
     for (const url of [
       'http://127.0.0.1:1/',
