@@ -7,7 +7,7 @@ import type { TextStyle } from './report.ts'
 import { type SheetTable, within, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { effectWithin } from './strata.ts'
-import { nothingYet, type Phrases, span } from './words.ts'
+import { nothingYet, type Phrases, type Speech, span } from './words.ts'
 
 // All campaigns beside each other, a line each: what Monday begins with where there are several.
 
@@ -99,6 +99,19 @@ export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle)
     }),
     empty: nothingYet(speech),
   }
+}
+
+/**
+ * What stands below the lines where one of several is said to have had an effect: each verdict is wrong once in twenty times
+ * at most, and the one that stands out of many is looked at first. Undefined where nothing is to be said. Pure.
+ */
+export function campaignsNote(lines: readonly CampaignLine[], { language }: Speech): string | undefined {
+  const judged = lines.filter(({ verdict: { kind } }) => kind !== 'not_yet' && kind !== 'groups_off')
+  const shown = judged.some(({ verdict: { kind } }) => kind !== 'no_difference')
+  if (judged.length < 2 || !shown) return undefined
+  return language === 'en'
+    ? 'Each campaign is judged by itself: of twenty that change nothing, one may still be said to work, or to do harm.'
+    : '各活动单独判断：二十个毫无作用的活动中，仍可能有一个被判为有效果或有害。'
 }
 
 /** The verdict in a word; the sentence stands in the campaign's own report. */

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { addAnnotation } from '../../src/reports/annotations.ts'
-import { campaignsTable, readCampaigns } from '../../src/reports/campaigns.ts'
+import { campaignsNote, campaignsTable, readCampaigns } from '../../src/reports/campaigns.ts'
 import { readCost } from '../../src/reports/cost.ts'
 import { priceCell } from '../../src/reports/cost-text.ts'
 import { readFunnel } from '../../src/reports/funnel.ts'
@@ -953,6 +953,23 @@ describe('all campaigns beside each other', () => {
     ])
     expect(words(english)[1]).toEqual(['adrift', '–', '–', 'not yet', '0'])
     expect(words(chinese)[1]).toEqual(['adrift', '–', '–', '暂无结论', '0'])
+  })
+
+  it('says that one verdict of many may be wrong, where several were given and one is an effect', async () => {
+    await fill()
+    const [graded, adrift] = await readCampaigns(
+      database,
+      [question({ campaign: 'adrift' }), question()],
+      NOW,
+    )
+    if (!graded || !adrift) throw new Error('both campaigns have a line')
+    expect(graded.verdict.kind).toBe('won_back')
+    const noted = (...lines: (typeof graded)[]) => campaignsNote(lines, speechOf(english))
+    const plain = { ...graded, verdict: { kind: 'no_difference' } as const }
+    expect(noted(graded, plain)).toContain('of twenty that change nothing')
+    // One verdict is no choice among many, and where none is an effect nothing is claimed.
+    expect([noted(graded, adrift), noted(plain, plain)]).toEqual([undefined, undefined])
+    expect(campaignsNote([graded, plain], speechOf(chinese))).toMatch(/二十个/)
   })
 
   it('claims nothing where the groups are off', async () => {

@@ -3,7 +3,7 @@ import { Hono } from 'hono'
 import { appliedNames } from '../../config/versions.ts'
 import { type Database, rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
-import { type CampaignLine, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
+import { type CampaignLine, campaignsNote, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
@@ -173,6 +173,7 @@ function CampaignLines(props: {
 }) {
   const { visit, lines, titles, here } = props
   const table = campaignsTable(lines, styleOf(visit))
+  const note = campaignsNote(lines, visit.speech)
   return (
     <>
       <nav class="card" aria-label={table.title}>
@@ -190,6 +191,11 @@ function CampaignLines(props: {
             ...figures.map(({ text }) => text),
           ])}
         />
+        {note === undefined ? null : (
+          <p class="soft">
+            <small>{note}</small>
+          </p>
+        )}
       </nav>
       <h2>{titles.get(here)}</h2>
     </>
