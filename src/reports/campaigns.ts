@@ -4,7 +4,7 @@ import { type Arm, addCounts, checkSplit, type Effect, type Verdict, verdictOf }
 import { left, right } from './layout.ts'
 import type { CampaignQuestion } from './question.ts'
 import type { TextStyle } from './report.ts'
-import { type SheetTable, within, writing } from './sheet.ts'
+import { type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
 import { effectWithin } from './strata.ts'
 import { nothingYet, type Phrases, type Speech, span } from './words.ts'
@@ -74,8 +74,31 @@ function assignedOf({ effect }: CampaignLine): number {
   return effect.treated.assigned + effect.heldOut.assigned
 }
 
-/** The lines as a table: what the contact brought first, for a phone shows the first columns. */
-export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle): SheetTable {
+/** A sheet about all campaigns together with a line for each, where there are several. Pure. */
+export function withCampaigns(
+  sheet: Sheet,
+  lines: readonly CampaignLine[],
+  titles: ReadonlyMap<string, string>,
+  style: TextStyle,
+): Sheet {
+  if (lines.length < 2) return sheet
+  const note = campaignsNote(lines, writing(style).speech)
+  return {
+    ...sheet,
+    tables: [...sheet.tables, campaignsTable(lines, titles, style)],
+    notes: [...sheet.notes, ...(note === undefined ? [] : [note])],
+  }
+}
+
+/**
+ * The lines as a table: what the contact brought first, for a phone shows the first columns.
+ * @param titles by the name of the campaign; a CSV has the name
+ */
+export function campaignsTable(
+  lines: readonly CampaignLine[],
+  titles: ReadonlyMap<string, string>,
+  style: TextStyle,
+): SheetTable {
   const { speech, cell, en } = writing(style)
   return {
     id: 'campaigns',
@@ -90,7 +113,7 @@ export function campaignsTable(lines: readonly CampaignLine[], style: TextStyle)
     rows: lines.map(({ campaign, recent, effect: { recalls }, verdict }) => {
       const known = recalls.kind === 'estimate' && verdict.kind !== 'groups_off' ? recalls : undefined
       return [
-        cell.text(campaign),
+        { text: titles.get(campaign) ?? campaign, value: campaign },
         known ? within(cell.signed(known.value), known) : cell.none,
         known ? cell.text(span(speech.signed, known)) : cell.none,
         cell.text(VERDICTS[verdict.kind][speech.language]),

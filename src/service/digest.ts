@@ -5,6 +5,7 @@ import { appliedNames } from '../config/versions.ts'
 import { execute } from '../database/connect.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { composeDigest, type DigestMail } from '../reports/digest.ts'
+import { campaignTitles } from './campaign-titles.ts'
 import { readProgrammeSheet, readSheet, refreshReports, styleOfWorkspace } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
@@ -26,22 +27,22 @@ export async function makeDigest(
   runtime: Parts,
   options: { readonly locale: string; readonly campaigns?: readonly string[] | undefined },
 ): Promise<DigestMail | undefined> {
-  const { workspace, clock, database, book } = runtime
+  const { workspace, clock, database } = runtime
   await refreshReports(runtime)
   const names = options.campaigns ?? (await appliedNames(database))
   const style = { ...styleOfWorkspace(workspace), locale: options.locale, color: false, width: 76 }
+  const titles = await campaignTitles(runtime, names)
   const sheets = []
   for (const campaign of names) {
     const { sheet } = await readSheet(runtime, 'monday', campaign, { now: clock.now() }, style)
     // Of several sheets that are all called Monday nobody sees which is whose.
-    const title = (await book.currentText(campaign))?.definition.title
-    sheets.push({ ...sheet, title: title ?? campaign })
+    sheets.push({ ...sheet, title: titles.get(campaign) ?? campaign })
   }
   const [first] = sheets
   if (!first) return undefined
   if (options.campaigns) return await composeDigest(workspace.name, sheets, first, style)
   const { data, sheet } = await readProgrammeSheet(runtime, clock.now(), style)
-  const all = data.effect || data.share > 0 ? [sheet, ...sheets] : sheets
+  const all = data.effect || data.share > 0 || names.length > 1 ? [sheet, ...sheets] : sheets
   // The subject is what can be said: of all together, or of a campaign while that is not known yet.
   const told = data.verdict.kind === 'not_yet' ? first : sheet
   return await composeDigest(workspace.name, all, told, style)

@@ -4,6 +4,7 @@ import type { Step } from '../config/campaign.ts'
 import type { CampaignBook, VersionText } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
 import { type Database, rows, type Session } from '../database/connect.ts'
+import { type CampaignLine, readCampaigns, withCampaigns } from '../reports/campaigns.ts'
 import type { Split } from '../reports/effect.ts'
 import type { Goals } from '../reports/goals.ts'
 import { earnedBy } from '../reports/margins.ts'
@@ -17,6 +18,7 @@ import type { CountingRules } from '../reports/rollup-sql.ts'
 import type { Sheet } from '../reports/sheet.ts'
 import type { SheetReport } from '../reports/sheet-report.ts'
 import { readTimeline, type Timeline, type TimelineQuestion } from '../reports/timeline.ts'
+import { campaignTitles } from './campaign-titles.ts'
 import type { Runtime } from './runtime.ts'
 
 // What reports need of campaign files and of the workspace, for whoever shows them: terminal, page, digest.
@@ -138,16 +140,24 @@ export async function readStory(
   })
 }
 
-/** What all campaigns brought together, its figures and in words, as counted last. */
+/**
+ * What all campaigns brought together, and each beside the others, the busiest first, where there are several: figures and
+ * words, as counted last.
+ */
 export async function readProgrammeSheet(
   runtime: Pick<Runtime, 'database' | 'book' | 'workspace'>,
   now: Date,
   style: TextStyle,
-): Promise<{ data: ProgrammeData; sheet: Sheet }> {
+): Promise<{ data: ProgrammeData & { readonly campaigns: readonly CampaignLine[] }; sheet: Sheet }> {
   const names = await appliedNames(runtime.database)
   const questions = await Promise.all(names.map((name) => questionOf(runtime, name, { now })))
   const data = await readProgramme(runtime.database, questions, { now, share: runtime.workspace.control })
-  return { data, sheet: programmeSheet(data, style) }
+  const campaigns = await readCampaigns(runtime.database, questions, now)
+  const titles = await campaignTitles(runtime, names)
+  return {
+    data: { ...data, campaigns },
+    sheet: withCampaigns(programmeSheet(data, style), campaigns, titles, style),
+  }
 }
 
 /**

@@ -308,12 +308,19 @@ test('answers with any report by name, as text, JSON and CSV, and marks what els
       sql`INSERT INTO ${table} SELECT (jsonb_populate_record(x, '{"campaign": "other"}')).* FROM ${table} x`,
     )
   const several = await run(['report', 'monday', '--csv', '--table', 'weeks', '--no-refresh'], here)
+  // And all of them stand beside each other first: by title for people, by name in a CSV.
+  const beside = await run(['report', 'monday', '--locale', 'en', '--no-refresh'], here)
+  const lines = await run(['report', 'monday', '--csv', '--table', 'campaigns', '--no-refresh'], here)
   for (const table of [copied, kept])
     await execute(database, sql`DELETE FROM ${table} WHERE campaign = 'other'`)
   expect(several.stdout.match(/^\S+ weeks\r?$/gm)?.map((line) => line.trim())).toEqual([
     'graded-recall weeks',
     'other weeks',
   ])
+  expect(beside.stdout).toMatch(
+    /All campaigns, the busiest first\n.*verdict.*\n(\s+Graded recall .*not yet.*\n){2}/,
+  )
+  expect(lines.stdout.match(/^(graded-recall|other),/gm)).toEqual(['graded-recall,', 'other,'])
   expect((await run(['report', 'mondya', 'graded-recall'], here)).stderr).toContain('Did you mean monday?')
   expect((await run(['report', 'cost', '--csv', '--table', 'nothing'], here)).stderr).toContain(
     'kinds, prices, lines',

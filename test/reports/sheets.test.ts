@@ -936,6 +936,9 @@ describe('delivery', () => {
   })
 })
 
+/** One has a title, the other goes by its name. */
+const TITLES = new Map([['graded', 'Graded recall']])
+
 describe('all campaigns beside each other', () => {
   it('says of each what its own Monday says, the busiest first', async () => {
     await fill()
@@ -944,9 +947,9 @@ describe('all campaigns beside each other', () => {
     expect(lines.map(({ campaign }) => campaign)).toEqual(['graded', 'adrift'])
     expect(lines[0]).toMatchObject({ effect: monday.overall, verdict: monday.verdict })
     const words = (style: typeof english) =>
-      campaignsTable(lines, style).rows.map((row) => row.map(({ text }) => text))
+      campaignsTable(lines, TITLES, style).rows.map((row) => row.map(({ text }) => text))
     expect(words(english)[0]?.slice(0, 4)).toEqual([
-      'graded',
+      'Graded recall',
       '+225',
       expect.stringMatching(/^\+\d+ … \+\d+$/),
       'it works',
@@ -977,7 +980,7 @@ describe('all campaigns beside each other', () => {
     const split = new Map([[1, { holdout: 0.5, control: 0 }]])
     const [line, ...rest] = await readCampaigns(database, [question({ split })], NOW)
     expect(rest).toEqual([])
-    const row = campaignsTable(line ? [line] : [], english).rows[0]?.map(({ text }) => text)
+    const row = campaignsTable(line ? [line] : [], TITLES, english).rows[0]?.map(({ text }) => text)
     expect(row?.slice(1, 4)).toEqual(['–', '–', 'groups are off'])
   })
 })

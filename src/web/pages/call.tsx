@@ -8,9 +8,9 @@ import { type Call, type CallKey, callIdOf, isHeld } from '../../outcomes/calls.
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from '../../reports/call-words.ts'
 import { sentence } from '../../reports/words.ts'
 import { showCall } from '../../service/calls.ts'
+import { campaignTitles } from '../../service/campaign-titles.ts'
 import { readStory } from '../../service/reporting.ts'
 import { dueText, quietText } from './call-words.ts'
-import { campaignTitles } from './campaign-titles.ts'
 import { Act } from './parts.tsx'
 import { ReasonOptions } from './reasons.tsx'
 import { entered, kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
@@ -43,7 +43,7 @@ export async function showTask(
   const unmasked = mine && visit.may('see_addresses')
   const story = await readStory(runtime, { externalId: call.externalId, now, unmasked })
   const due = dueText(call, now, language)
-  const titles = await campaignTitles(visit, [call.campaign])
+  const titles = await campaignTitles(visit.runtime, [call.campaign])
   return await visit.show(
     call.firstName ?? call.externalId,
     <>

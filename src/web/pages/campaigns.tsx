@@ -6,10 +6,10 @@ import { appliedNames } from '../../config/versions.ts'
 import { transaction } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { recordStop } from '../../outcomes/silence.ts'
+import { campaignTitles } from '../../service/campaign-titles.ts'
 import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../plans.ts'
 import { StateTag, showCampaign } from './campaign.tsx'
 import { listCampaigns } from './campaign-list.ts'
-import { campaignTitles } from './campaign-titles.ts'
 import { Coded, Empty, Table } from './parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -161,7 +161,7 @@ async function showList(visit: Visit): Promise<Response> {
     files?.campaigns.filter(({ campaign }) => !found.some((each) => each.campaign === campaign)) ?? []
   const title = say('Campaigns', '活动')
   const titles = await campaignTitles(
-    visit,
+    visit.runtime,
     found.map(({ campaign }) => campaign),
   )
   const link = (campaign: string, words: string | undefined) => (

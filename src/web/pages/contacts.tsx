@@ -17,10 +17,10 @@ import { lockPersons } from '../../database/person-locks.ts'
 import { wishesText } from '../../reports/dealings-text.ts'
 import { entryText } from '../../reports/timeline-text.ts'
 import { allowContact } from '../../service/allowing.ts'
+import { campaignTitles } from '../../service/campaign-titles.ts'
 import { countSharing, eraseEverywhere } from '../../service/privacy.ts'
 import { readStory } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
-import { campaignTitles } from './campaign-titles.ts'
 import { MOST_FOUND, searchContacts } from './contact-search.ts'
 import { downloadCsv } from './csv-download.ts'
 import { Act, Empty, Table } from './parts.tsx'
@@ -156,7 +156,7 @@ async function showSearch(visit: Visit): Promise<Response> {
   const mask = visit.may('see_addresses') ? UNMASKED : MASKED
   const title = say('Contacts', '联系人')
   const titles = await campaignTitles(
-    visit,
+    visit.runtime,
     found.flatMap(({ campaigns }) => campaigns),
   )
   return await visit.show(

@@ -2,7 +2,7 @@ import { Hono } from 'hono'
 import { REASONS, STATES, WAITS } from '../../reports/reasons.ts'
 import type { Speech } from '../../reports/words.ts'
 import { sentence } from '../../reports/words.ts'
-import { campaignTitles } from './campaign-titles.ts'
+import { campaignTitles } from '../../service/campaign-titles.ts'
 import { OutboxTabs } from './caught.tsx'
 import { chosen } from './chosen.ts'
 import {
@@ -40,7 +40,7 @@ export function outboxPages(dependencies: PagesDependencies): Hono {
         channel: chosen(visit, 'channel', there.channels),
       }
       const found = await readOutbox(database, choice, now)
-      const titles = await campaignTitles(visit, there.campaigns)
+      const titles = await campaignTitles(visit.runtime, there.campaigns)
       return await visit.show(
         say('Outbox', '发件箱'),
         <>

@@ -3,13 +3,13 @@ import { Hono } from 'hono'
 import { appliedNames } from '../../config/versions.ts'
 import { type Database, rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
-import { type CampaignLine, campaignsNote, campaignsTable, readCampaigns } from '../../reports/campaigns.ts'
+import { type CampaignLine, campaignsNote, campaignsTable } from '../../reports/campaigns.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
+import { campaignTitles } from '../../service/campaign-titles.ts'
 import { openCounting } from '../../service/counting.ts'
-import { questionOf, readProgrammeSheet, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
-import { campaignTitles } from './campaign-titles.ts'
+import { readProgrammeSheet, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
 import { chosen } from './chosen.ts'
 import { downloadCsv } from './csv-download.ts'
 import { Coded, Empty, Table } from './parts.tsx'
@@ -68,11 +68,11 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           )
         }
         const wanted = chosen(visit, 'campaign', names)
-        const lines = names.length < 2 ? [] : await readLines(visit, names)
-        const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
-        const titles = await campaignTitles(visit, names)
-        const counts = await counting.freshen(campaign)
+        const counts = await counting.freshen(wanted ?? names[0] ?? '')
         const programme = await readProgrammeSheet(visit.runtime, visit.now, styleOf(visit))
+        const lines = names.length < 2 ? [] : programme.data.campaigns
+        const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
+        const titles = await campaignTitles(visit.runtime, names)
         const { sheet } = await readSheet(
           visit.runtime,
           'monday',
@@ -132,7 +132,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         if (format === 'json') return c.json({ report: name, campaign, data, sheet })
         if (format === 'csv') return downloadCsv(c, name, csvOf(sheet.tables))
         const base = `/campaigns/${campaign}/reports`
-        const titles = await campaignTitles(visit, [campaign])
+        const titles = await campaignTitles(visit.runtime, [campaign])
         return await visit.show(
           `${titles.get(campaign)} · ${say(...TABS[name])}`,
           <>
@@ -158,12 +158,6 @@ async function hasContacts(database: Database): Promise<boolean> {
 }
 
 /** What each campaign brought, from the sums as counted last. */
-async function readLines(visit: Visit, names: readonly string[]): Promise<CampaignLine[]> {
-  const { runtime, now } = visit
-  const questions = await Promise.all(names.map((name) => questionOf(runtime, name, { now })))
-  return await readCampaigns(runtime.database, questions, now)
-}
-
 /** All campaigns, each a way to its own Monday, which follows beneath. */
 function CampaignLines(props: {
   visit: Visit
@@ -172,7 +166,7 @@ function CampaignLines(props: {
   here: string
 }) {
   const { visit, lines, titles, here } = props
-  const table = campaignsTable(lines, styleOf(visit))
+  const table = campaignsTable(lines, titles, styleOf(visit))
   const note = campaignsNote(lines, visit.speech)
   return (
     <>
@@ -183,10 +177,10 @@ function CampaignLines(props: {
           columns={table.columns.map(({ title, align }) => ({ title, num: align === 'right' }))}
           rows={table.rows.map(([name, ...figures]) => [
             <a
-              href={`/?campaign=${encodeURIComponent(name?.text ?? '')}`}
-              aria-current={name?.text === here ? 'page' : undefined}
+              href={`/?campaign=${encodeURIComponent(name?.value ?? '')}`}
+              aria-current={name?.value === here ? 'page' : undefined}
             >
-              {titles.get(name?.text ?? '')}
+              {name?.text}
             </a>,
             ...figures.map(({ text }) => text),
           ])}
@@ -204,7 +198,8 @@ function CampaignLines(props: {
 
 /** What all campaigns brought together, or what is missing to say so: above everything a single one claims. */
 function Programme({ visit: { say }, sheet }: { visit: Visit; sheet: Sheet }) {
-  const tables = sheet.tables.filter(({ rows }) => rows.length > 0)
+  // The lines of the campaigns stand beside it, as the ways to their own Mondays.
+  const tables = sheet.tables.filter(({ id, rows }) => rows.length > 0 && id !== 'campaigns')
   return (
     <section class="card" id="programme" aria-labelledby="programme-title">
       <h2 id="programme-title">{sheet.title}</h2>

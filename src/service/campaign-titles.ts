@@ -1,8 +1,8 @@
-import type { Visit } from './visit.ts'
+import type { Runtime } from './runtime.ts'
 
 /** What campaigns are called, as their current versions say: by the name that files and addresses know them by. */
 export async function campaignTitles(
-  { runtime: { book } }: Pick<Visit, 'runtime'>,
+  { book }: Pick<Runtime, 'book'>,
   names: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const found = await Promise.all(
