@@ -56,8 +56,9 @@ export function ladderOf(campaign: Campaign, timezone: string): Ladder {
   }
 }
 
-/** Sets the report beside the truth, over all and by entry tier. */
+/** Sets the report beside the truth, over all and by entry tier; nothing while nobody's window has elapsed. */
 export function compare(truth: Truth, report: ReportedRates): Compared[] {
+  if (truth.all.episodes === 0) return []
   return [
     ...compareGroup('all', truth.all, report.overall),
     ...report.byTier.flatMap((group) => {
@@ -91,6 +92,10 @@ const WORDS = {
 /** Planted beside reported, a line a figure. */
 export function formatComparison(compared: readonly Compared[], color: boolean): string {
   const paint = painter(color)
+  const title = paint.strong('What was planted, and what the report found')
+  if (compared.length === 0) {
+    return `${title}\n${paint.faint('  Nobody has been watched for a whole window yet: more days (--days) will tell.')}`
+  }
   const rows = compared.map((each, index) => [
     each.group === compared[index - 1]?.group ? '' : each.group,
     WORDS[each.figure],
@@ -104,7 +109,7 @@ export function formatComparison(compared: readonly Compared[], color: boolean):
   const judged = compared.filter((each) => each.holds !== undefined)
   const held = judged.filter((each) => each.holds).length
   return [
-    paint.strong('What was planted, and what the report found'),
+    title,
     ...table(
       [left('taken in at'), left(''), right('planted'), right('reported'), right('95 % interval'), left('')],
       rows,

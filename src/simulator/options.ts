@@ -24,7 +24,7 @@ Everything stays in .winback/demo; nothing leaves this machine.
 Examples
   npm run demo                              # the whole story: about a minute, then the web
   npm run demo -- --no-web > demo.txt       # the same, to be read later
-  npm run demo -- --people 500 --days 30    # a quick look; so few people show little`
+  npm run demo -- --people 500 --days 45    # a quick look; so few people show little`
 
 /** What was asked for on the command line; undefined where it was the usage. @throws WinbackError `usage` */
 export function readOptions(): DemoOptions | undefined {

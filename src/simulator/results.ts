@@ -52,7 +52,8 @@ export async function* tellResults(
   if (share !== undefined) {
     await counting
     const earnings = await readEarnings(database, await questionOf(runtime, definition.campaign, { now }))
-    if (earnings) yield formatEarnings(compareEarnings(truth.all, earnings, share), style)
+    if (earnings && episodes.length > 0)
+      yield formatEarnings(compareEarnings(truth.all, earnings, share), style)
   }
   const reported = await Promise.all(others.map((name) => overviewOf(context, runtime.book, name, { now })))
   yield formatOthers(reported, style.color)

@@ -66,6 +66,27 @@ test('sets each figure beside the truth and says whether its interval holds it',
   ])
 })
 
+test('says nothing of what was planted while nobody has been watched for a whole window', () => {
+  const nothing = { natural: 0, treated: 0 }
+  const nobody = {
+    episodes: 0,
+    ...nothing,
+    difference: 0,
+    drawn: { ...nothing, difference: 0 },
+    bought: nothing,
+  }
+  const report = {
+    overall: { treated: { rate: none }, heldOut: { rate: none }, difference: none },
+    byTier: [],
+  }
+  const compared = compare({ all: nobody, tiers: new Map() }, report)
+  expect(compared).toEqual([])
+  expect(formatComparison(compared, false).split('\n')).toEqual([
+    'What was planted, and what the report found',
+    '  Nobody has been watched for a whole window yet: more days (--days) will tell.',
+  ])
+})
+
 test('is a table people can read', () => {
   const compared: Compared[] = [
     { group: 'all', figure: 'natural', planted: 0.371, reported: estimate(0.376, 0.332, 0.423), holds: true },

@@ -65,7 +65,7 @@ test('explains its options, and leads there from one that does not exist', async
   const helped = start('--help')
   expect(await helped.ended).toBe(0)
   expect(helped.said()).toMatch(/^npm run demo -- \[--web/)
-  expect(helped.said()).toContain('npm run demo -- --people 500 --days 30')
+  expect(helped.said()).toContain('npm run demo -- --people 500 --days 45')
   const wrong = start('--peple', '7')
   expect(await wrong.ended).toBe(2)
   expect(wrong.said()).toMatch(/Unknown option '--peple'[\s\S]*npm run demo -- --help/)
