@@ -70,6 +70,23 @@ export function whyUnreadable(cause: unknown): string {
   return messageOf(cause)
 }
 
+const UNWRITABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'a file is in the way of a folder',
+  EEXIST: 'a file is in the way of a folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'this account may not write there',
+  EPERM: 'this account may not write there',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk is full',
+}
+
+/** Why a file or a folder could not be written, likewise. */
+export function whyUnwritable(cause: unknown): string {
+  return UNWRITABLE[codeOf(cause).replace(/^ERR_FS_/, '')] ?? messageOf(cause)
+}
+
 /** What OpenSSL calls an error: a number, its own file and line around the few words that say something. */
 const OPENSSL = /^(?:write EPROTO )?[\da-f]+:error:[\da-f]+:SSL routines:[^:]*:([^:]+):/i
 

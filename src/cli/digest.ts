@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseAddress } from '../channels/email/address.ts'
@@ -12,6 +11,7 @@ import { openQuietRuntime } from './quiet-runtime.ts'
 import { describe, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 import { shown } from './workspace-file.ts'
+import { makeAsked, writeAsked } from './written-file.ts'
 
 interface DigestOptions extends Spoken {
   readonly to?: readonly string[]
@@ -76,9 +76,9 @@ async function runDigest(context: DatabaseContext, options: DigestOptions): Prom
   const files: string[] = []
   if (save !== undefined) {
     const folder = resolve(context.cwd, save)
-    await mkdir(folder, { recursive: true })
+    await makeAsked(folder)
     const write = async (name: string, content: string | Buffer) => {
-      await writeFile(join(folder, name), content)
+      await writeAsked(join(folder, name), content)
       files.push(shown(join(folder, name)))
     }
     await write('digest.html', mail.html.replaceAll(/src="cid:([^"]+)"/g, 'src="$1.png"'))

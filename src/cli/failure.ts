@@ -62,7 +62,8 @@ function unwritableOf(error: unknown): 'full' | 'readOnly' | undefined {
 export function exitCodeOf(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
   if (error instanceof WinbackError) {
-    return EXIT_BY_CODE[error.code] ?? EXIT_BY_CODE[error.code.split('.')[0] ?? ''] ?? EXIT.input
+    const known = EXIT_BY_CODE[error.code] ?? EXIT_BY_CODE[error.code.split('.')[0] ?? '']
+    return known ?? (unwritableOf(error) ? EXIT.unavailable : EXIT.input)
   }
   const away = causes(error).some((cause) => UNREACHABLE.test(codeOf(cause)))
   return away || unwritableOf(error) ? EXIT.unavailable : EXIT.defect

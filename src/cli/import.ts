@@ -13,7 +13,7 @@ import {
 } from '../contacts/import.ts'
 import { importInterviews } from '../contacts/interviews.ts'
 import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
-import { ConfigError, messageOf, WinbackError } from '../errors.ts'
+import { ConfigError, WinbackError, whyUnreadable } from '../errors.ts'
 import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
 import { REDEMPTION_REFUSALS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
@@ -195,7 +195,7 @@ export async function readMapping(cwd: string, options: ImportOptions): Promise<
 
 async function readMappingFile(file: string): Promise<ImportMapping> {
   const text = await readFile(file, 'utf8').catch((cause: unknown) => {
-    throw new WinbackError('import.mapping', `${shown(file)} cannot be read: ${messageOf(cause)}`, {
+    throw new WinbackError('import.mapping', `${shown(file)} cannot be read: ${whyUnreadable(cause)}`, {
       remedy: 'Check the path given as --mapping.',
       cause,
     })

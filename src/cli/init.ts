@@ -5,7 +5,7 @@ import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.t
 import { nearest } from '../config/nearest-name.ts'
 import { isLiteral } from '../config/references.ts'
 import { isZone, zoneMeant } from '../config/zones.ts'
-import { codeOf, WinbackError } from '../errors.ts'
+import { WinbackError, whyUnwritable } from '../errors.ts'
 import { languageOf } from '../reports/words.ts'
 import { type WorkspaceFileValues, workspaceFile } from './init/workspace-file.ts'
 import { chooseLocale, type Say, type Spoken, sayIn, spoken } from './locale.ts'
@@ -146,24 +146,17 @@ export async function writeWorkspace(
   }
 }
 
-/** A folder that may not be written to is the caller's to mend; anything else goes on as it is. */
-function unwritable(directory: string, cause: unknown): unknown {
-  const why: Readonly<Record<string, string>> = {
-    EACCES: 'this account may not write there',
-    EPERM: 'this account may not write there',
-    EROFS: 'the file system is read-only',
-    ENOSPC: 'the disk is full',
-    ENOTDIR: 'a file is in the way of a folder',
-    EEXIST: 'a file is in the way of a folder',
-    EISDIR: 'a folder is in the way of a file',
-  }
-  const reason = why[codeOf(cause)]
-  if (reason === undefined) return cause
-  return new WinbackError('init.unwritable', `nothing can be written to ${directory}: ${reason}`, {
-    location: { file: directory },
-    remedy: 'Name another folder (`winback init DIR`), or mend that and run it again with --force.',
-    cause,
-  })
+/** A folder that may not be written to is the caller's to mend. */
+function unwritable(directory: string, cause: unknown): WinbackError {
+  return new WinbackError(
+    'init.unwritable',
+    `nothing can be written to ${directory}: ${whyUnwritable(cause)}`,
+    {
+      location: { file: directory },
+      remedy: 'Name another folder (`winback init DIR`), or mend that and run it again with --force.',
+      cause,
+    },
+  )
 }
 
 /** What was written and the commands to go on with. */

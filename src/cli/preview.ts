@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { MASKED, type Mask, UNMASKED } from '../config/masking.ts'
@@ -15,6 +14,7 @@ import { getsIt, readStanding, standingText } from './preview/standing.ts'
 import { outcomeOf, outcomeText, type StepOutcome, scarceText } from './step-outcome.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
+import { writeAsked } from './written-file.ts'
 
 interface PreviewOptions {
   readonly contact?: string
@@ -77,7 +77,7 @@ async function runPreview(
     const words =
       shown.composed && !('state' in shown.composed) ? await readable(shown.composed.content) : undefined
     const out = words?.html && options.out !== undefined ? resolve(context.cwd, options.out) : undefined
-    if (out !== undefined && words?.html) await writeFile(out, words.html)
+    if (out !== undefined && words?.html) await writeAsked(out, words.html)
     const speech = speechHere(context)
     const outcome = outcomeOf(shown.verdict, shown.composed)
     const { bold, dim } = context.output.colors

@@ -12,7 +12,7 @@ import type { RowValues } from './rows.ts'
 
 /** How a file is written, as flags or a mapping file (YAML or JSON) say it. */
 export const importMapping = z.strictObject({
-  format: z.enum(['csv', 'ndjson']).optional(),
+  format: z.enum(['csv', 'ndjson'], 'expected csv or ndjson').optional(),
   delimiter: z
     .union([z.literal('whitespace'), z.string().length(1, 'expected one character, or whitespace')])
     .optional()
@@ -23,7 +23,10 @@ export const importMapping = z.strictObject({
     .describe('Whether the first line of a CSV names the columns; true unless said'),
   encoding: z.string().optional().describe('Such as gbk, windows-1252 or utf-16le; UTF-8 unless said'),
   timezone: z.string().optional().describe('IANA zone of dates without one; the workspace’s unless said'),
-  decimal: z.enum(['.', ',']).optional().describe('What stands before the cents; a point unless said'),
+  decimal: z
+    .enum(['.', ','], 'expected . or ,')
+    .optional()
+    .describe('What stands before the cents; a point unless said'),
   date_format: z.string().optional().describe('Such as yyyymmdd; ISO 8601 unless said'),
   fields: z
     .record(z.string(), z.union([z.string(), z.int().min(1)]))

@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, lstatSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { codeOf, messageOf, WinbackError } from '../errors.ts'
+import { WinbackError, whyUnwritable } from '../errors.ts'
 import { countReasons, type ReasonCount } from './reject-reasons.ts'
 
 /** Hears of the rows that were not taken, or not taken whole, each with its line and the reason. */
@@ -124,17 +124,8 @@ function removeOlder(path: string): void {
   if (keeps && !isOfSystem) rmSync(path, { force: true })
 }
 
-const WHY_UNWRITABLE: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such folder',
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk is full',
-  EACCES: 'this account may not write there',
-  EISDIR: 'it is a folder',
-}
-
 function unwritable(path: string, cause: unknown): WinbackError {
-  const code = codeOf(cause)
-  const why = WHY_UNWRITABLE[code] ?? WHY_UNWRITABLE[code.replace(/^ERR_FS_/, '')] ?? messageOf(cause)
+  const why = whyUnwritable(cause)
   return new WinbackError('import.rejects', `${path} cannot be written, where the bad rows go: ${why}`, {
     location: { file: path },
     remedy:

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
@@ -156,6 +157,24 @@ test('a run says what waits and until when; answers and their sentences stand ap
   const pageless = ['preview', 'graded-recall', 'nudge', '--contact', 'c1', '--out', 'nudge.html']
   expect((await run(pageless, here)).stdout).toContain('There is no page to write into nudge.html.')
   expect(JSON.parse((await run([...pageless, '--json'], here)).stdout)).not.toHaveProperty('out')
+})
+
+test.each([
+  ['no/such.html', 1, 'there is no such folder'],
+  ['.', 1, 'it is a folder'],
+  ...(existsSync('/dev/full') ? [['/dev/full', 3, 'the disk is full'] as const] : []),
+])('a page that cannot be written says why, and is no defect: %s', async (out, code, why) => {
+  const failed = await run(['preview', 'graded-recall', 'letter', '--contact', 'c1', '--out', out], here)
+  expect(failed).toMatchObject({ code, stderr: expect.stringContaining(`cannot be written: ${why}`) })
+  expect(failed.stderr).not.toContain('defect')
+})
+
+test('a digest that cannot be saved says why', async () => {
+  const failed = await run(['digest', '--save', 'winback.yaml'], here)
+  expect(failed).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('a file is in the way of a folder'),
+  })
 })
 
 test('test-send sends the variant that is asked for, to the tester alone', async () => {
