@@ -77,8 +77,11 @@ async function runReplay(
   const clock = manualClock(from)
   const say = sayIn(context.output)
   const progress = context.output.progress(say('Replaying', '正在演练'))
-  const reached = (now: Date, detail: string) =>
+  const reached = (now: Date, detail: string) => {
+    // What it writes is in a schema of its own, whose statements no interrupt cancels.
+    context.interrupt.throwIfAborted()
     progress.update(now.getTime() - from.getTime(), to.getTime() - from.getTime(), detail)
+  }
   const copying = say('copying people and what they did', '正在复制联系人和行为数据')
   reached(from, copying)
   const database = await prepareRehearsal(

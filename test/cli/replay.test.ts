@@ -129,3 +129,30 @@ test('the links of what a replay delivers are nobody’s, and say so: its people
     await smtp.stop()
   }
 })
+
+test('a replay that is interrupted ends with the moment it is at, and is made anew by the next', async () => {
+  const smtp = await startSmtp()
+  const { here } = await openCliShop()
+  const file = join(here.cwd, 'winback.yaml')
+  const workspace = (await readFile(file, 'utf8')).replace('control: 5%', 'control: 0%')
+  await writeFile(file, workspace.replace('port: 1025', `port: ${smtp.port}`))
+  const mail = 'channel: email, template: come-back'
+  await writeFile(
+    join(here.cwd, 'campaigns/graded-recall.yaml'),
+    CAMPAIGN.replace('channel: log, offer: five_off', mail).replace(/offers:\n.*\n/, ''),
+  )
+  await writeFile(join(here.cwd, 'people.csv'), 'external_id,email\nu1,u1@shop.example\n')
+  await writeFile(
+    join(here.cwd, 'acts.csv'),
+    'external_id,type,occurred_at\nu1,session,2025-01-01T00:00:00Z\n',
+  )
+  await run(['import', 'contacts', 'people.csv'], here)
+  await run(['import', 'activity', 'acts.csv'], here)
+  const asked = ['replay', '--from', '2025-01-08', '--to', '2026-11-01', '--step', '1d', '--deliver']
+  const interrupt = new AbortController()
+  const ran = run(asked, here, interrupt.signal)
+  await smtp.received(1)
+  interrupt.abort('SIGINT')
+  expect(await ran).toMatchObject({ code: 130, stdout: '' })
+  await smtp.stop()
+})

@@ -159,10 +159,10 @@ test('a run says what waits and until when; answers and their sentences stand ap
   expect(JSON.parse((await run([...pageless, '--json'], here)).stdout)).not.toHaveProperty('out')
 })
 
-test.each([
+test.each<readonly [out: string, code: number, why: string]>([
   ['no/such.html', 1, 'there is no such folder'],
   ['.', 1, 'it is a folder'],
-  ...(existsSync('/dev/full') ? [['/dev/full', 3, 'the disk is full'] as const] : []),
+  ...(existsSync('/dev/full') ? ([['/dev/full', 3, 'the disk is full']] as const) : []),
 ])('a page that cannot be written says why, and is no defect: %s', async (out, code, why) => {
   const failed = await run(['preview', 'graded-recall', 'letter', '--contact', 'c1', '--out', out], here)
   expect(failed).toMatchObject({ code, stderr: expect.stringContaining(`cannot be written: ${why}`) })
