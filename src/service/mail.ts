@@ -73,7 +73,7 @@ export async function takeReturnedMail(
       return { outcome: read.outcome, detail: read.reason }
     case 'unsubscribe': {
       const owner = await ownerOf(runtime, read.message)
-      if (owner !== 'contact') return { outcome: 'ignored', detail: NOBODYS[owner] }
+      if (typeof owner === 'string') return { outcome: 'ignored', detail: NOBODYS[owner] }
       const fresh = await unsubscribe(runtime, read.message, 'mail')
       return { outcome: 'unsubscribed', detail: fresh ? 'nothing more is sent' : 'it was known already' }
     }

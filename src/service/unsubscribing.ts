@@ -17,16 +17,19 @@ export async function readUnsubscribeLink(runtime: Runtime, token: string): Prom
 }
 
 /**
- * Whose message it is: a contact's; of one who was erased since, so that nobody knows where it went; or nobody's, as that of
- * a test.
+ * Whose message it is: a contact's, with the locale they are written to in; of one who was erased since, so that nobody knows
+ * where it went; or nobody's, as that of a test.
  */
 export async function ownerOf(
   { database }: Pick<Runtime, 'database'>,
   { contactId }: Referred,
-): Promise<'contact' | 'erased' | 'nobody'> {
+): Promise<{ readonly locale: string | null } | 'erased' | 'nobody'> {
   if (contactId === 0) return 'nobody'
-  const [found] = await rows(database, sql`SELECT FROM contacts WHERE contact_id = ${contactId}`)
-  return found ? 'contact' : 'erased'
+  const [found] = await rows<{ locale: string | null }>(
+    database,
+    sql`SELECT locale FROM contacts WHERE contact_id = ${contactId}`,
+  )
+  return found ?? 'erased'
 }
 
 /**

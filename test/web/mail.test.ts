@@ -344,6 +344,17 @@ describe('an unsubscription', () => {
     expect((await app.request(new URL(link).pathname)).status).toBe(200)
   })
 
+  it('speaks their language, as the preferences page does, whatever the browser’s is', async () => {
+    await shop.importContacts([{ external_id: `p${people}`, locale: 'zh-CN' }])
+    const headers = { 'accept-language': 'en' }
+    const page = await (await app.request(url(), { headers })).text()
+    expect(page).toContain('不再接收这类消息？')
+    expect(page).toMatch(/href="[^"]*\/preferences\/[^"]*\?lang=zh-CN"/)
+    const english = await (await app.request(`${url()}?lang=en`, { headers })).text()
+    expect(english).toContain('No more of these messages?')
+    expect(english).toMatch(/href="[^"]*\/preferences\/[^"]*\?lang=en"/)
+  })
+
   it('is refused with a changed token, or with one that is for something else', async () => {
     const { click, open } = tracked()
     for (const wrong of [`${url()}x`, click.replace('/c/', '/u/'), open.replace('/o/', '/u/'), '/u/none']) {

@@ -408,7 +408,7 @@ describe('what a role may', () => {
       const html = await (await get('/contacts/c3', who)).text()
       return html.slice(html.indexOf('What they want')).replaceAll(/<[^>]*>/g, ' ')
     }
-    expect(await said('viewer')).toContain('They have chosen no channel, topic or frequency.')
+    expect(await said('viewer')).toContain('They have not limited channels, topics or frequency.')
     await execute(
       database,
       sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until, source)
@@ -857,7 +857,7 @@ test('the first page of a workspace without contacts says that they come first',
 
 test('the list of contacts says where it is cut, and how to find the others', async () => {
   const cut = async (of: string) =>
-    (await (await get(`/contacts?q=${of}`, 'viewer')).text()).includes('The first 50; more of the id')
+    (await (await get(`/contacts?q=${of}`, 'viewer')).text()).includes('These are the first 50; type more of the id')
   const among = (count: number) => Array.from({ length: count }, (_, at) => ({ external_id: `many${at}` }))
   await shop.importContacts(among(49))
   expect(await cut('many')).toBe(false)

@@ -25,13 +25,20 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
       'Content-Security-Policy': DOCUMENT_POLICY,
       'Cache-Control': 'no-store',
     })
-  /** Whose message a link is of; else what is said of it: "done" would be a promise that nobody keeps. */
-  const readOwned = async (c: Context, token: string, language: Language): Promise<Referred | Response> => {
+  /**
+   * Whose message a link is of, and their language, as on the preferences page; else what is said of it: "done" would be a
+   * promise that nobody keeps.
+   */
+  const readOwned = async (
+    c: Context,
+    token: string,
+  ): Promise<{ readonly message: Referred; readonly language: Language } | Response> => {
     const message = await readUnsubscribeLink(runtime, token)
-    if (!message) return page(c, brokenPage(language, brand), 404)
+    if (!message) return page(c, brokenPage(languageOfReader(c), brand), 404)
     const owner = await ownerOf(runtime, message)
-    if (owner === 'nobody') return page(c, nobodyPage(language, brand))
-    return owner === 'erased' ? page(c, erasedPage(language, brand), 410) : message
+    if (owner === 'nobody') return page(c, nobodyPage(languageOfReader(c), brand))
+    if (owner === 'erased') return page(c, erasedPage(languageOfReader(c), brand), 410)
+    return { message, language: languageOfReader(c, owner.locale) }
   }
 
   return new Hono()
@@ -49,18 +56,19 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
       return c.body(new Uint8Array(PIXEL), 200, { 'Content-Type': 'image/gif', 'Cache-Control': 'no-store' })
     })
     .get(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
-      const language = languageOfReader(c)
-      const message = await readOwned(c, c.req.param('token'), language)
-      if (message instanceof Response) return message
+      const owned = await readOwned(c, c.req.param('token'))
+      if (owned instanceof Response) return owned
+      const { message, language } = owned
       const done = c.req.query('done')
       if (done !== undefined) return page(c, donePage(language, brand, done === 'heard'))
       const links = await openLinks(runtime.database, runtime.workspace)
-      return page(c, askPage(language, brand, links && preferencesUrl(links, message.contactId)))
+      const preferences = links && `${preferencesUrl(links, message.contactId)}?lang=${language}`
+      return page(c, askPage(language, brand, preferences))
     })
     .post(`${LINK_PATHS.unsubscribe}/:token`, async (c) => {
-      const language = languageOfReader(c)
-      const message = await readOwned(c, c.req.param('token'), language)
-      if (message instanceof Response) return message
+      const owned = await readOwned(c, c.req.param('token'))
+      if (owned instanceof Response) return owned
+      const { message, language } = owned
       // RFC 8058: the mail program posts List-Unsubscribe=One-Click; our own button says that it is the page.
       const { way, why } = await c.req.parseBody().catch(() => ({}) as Record<string, unknown>)
       const toPage = (stage: string) => c.redirect(`?lang=${language}&${stage}`, 303)
@@ -91,8 +99,9 @@ function agentOf(c: Context): string | undefined {
   return c.req.method === 'HEAD' ? undefined : c.req.header('user-agent')
 }
 
-function languageOfReader(c: Context): Language {
-  const chosen = c.req.query('lang')
-  if (chosen !== undefined) return languageOf(chosen)
+/** @param locale theirs, where it is known who reads */
+function languageOfReader(c: Context, locale: string | null = null): Language {
+  const chosen = c.req.query('lang') ?? locale
+  if (chosen !== null) return languageOf(chosen)
   return languageOf(accepts(c, { header: 'Accept-Language', supports: ['en', 'zh-CN', 'zh'], default: 'en' }))
 }

@@ -194,7 +194,7 @@ async function showSearch(visit: Visit): Promise<Response> {
           {found.length < MOST_FOUND ? null : (
             <p class="soft">
               {say(
-                `The first ${MOST_FOUND}; more of the id finds the others.`,
+                `These are the first ${MOST_FOUND}; type more of the id to find the others.`,
                 `仅显示前 ${MOST_FOUND} 位，输入更多编号可找到其他人。`,
               )}
             </p>
@@ -273,7 +273,7 @@ async function showContact(
         <p>
           {choice === undefined
             ? say(
-                'They have chosen no channel, topic or frequency.',
+                'They have not limited channels, topics or frequency.',
                 '本人未设置接收偏好（渠道、主题、频率）。',
               )
             : wishesText({ ...choice, ...(choice.frequency ?? NO_LIMIT) }, speech)}
