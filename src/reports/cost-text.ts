@@ -92,7 +92,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
             ? 'Set `value: { recall: … }` in the campaign to see what it brings in.'
             : '在活动中设置 `value: { recall: … }` 即可看到净收益。',
         ]
-      : []),
+      : valueNotes(data, speech)),
     ...(data.repeated
       ? [
           en
@@ -120,6 +120,17 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
     charts: data.days.length === 0 ? [] : burnDown(data, speech, style.currency),
     notes: [...notes, ...annotationNotes(data.annotations, speech)],
   }
+}
+
+/** What {@link benefitCell} takes a recall to be worth: the campaign says so, no figure here does. */
+export function valueNotes({ recallValue }: Pick<CostData, 'recallValue'>, speech: Speech): string[] {
+  if (recallValue === undefined) return []
+  const value = speech.money(recallValue)
+  return [
+    speech.language === 'en'
+      ? `Brings in: a recall counts ${value}, as the campaign says (\`value.recall\`), less what it cost.`
+      : `净收益：每次召回按活动设定的 ${value}（\`value.recall\`）计，减去成本。`,
+  ]
 }
 
 /** A price, a floor, or why there is none: never a ratio over what may be nothing. */

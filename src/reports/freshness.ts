@@ -67,7 +67,7 @@ export function aboutLines(
     freshness.activityAt === undefined
       ? en
         ? 'no activity known'
-        : '尚无活动数据'
+        : '尚无活跃数据'
       : `${en ? 'newest activity' : '最近活跃'} ${speech.moment(freshness.activityAt)}`
   const late =
     freshness.stale > 0
@@ -96,7 +96,7 @@ function silenceOf({ activityAt }: Freshness, now: Date, speech: Speech): string
   return [
     speech.language === 'en'
       ? `No activity has come in for ${n} days: who came back since is not known, in either group.`
-      : `已有 ${n} 天没有新的活动数据：此后谁回来过，两组都无从得知。`,
+      : `已有 ${n} 天没有新的活跃数据：此后谁回来过，两组都无从得知。`,
   ]
 }
 

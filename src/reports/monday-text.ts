@@ -1,7 +1,7 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
 import { absenceSentences } from './absences.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
-import { benefitCell, isFree, priceCell } from './cost-text.ts'
+import { benefitCell, isFree, priceCell, valueNotes } from './cost-text.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { left, right } from './layout.ts'
@@ -74,6 +74,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
       ...(data.cost.acquisition === undefined
         ? []
         : [`${speech.word('acquisition')}${en ? ': ' : '：'}${speech.money(data.cost.acquisition)}`]),
+      ...valueNotes(data.cost, speech),
       ...annotationNotes(data.annotations, speech),
     ],
   }

@@ -46,7 +46,7 @@ export const OUTSIDE = {
   },
   undated: {
     en: 'neither activity nor a sign-up date is known',
-    'zh-CN': '没有任何活动记录，也没有注册日期',
+    'zh-CN': '没有任何活跃记录，也没有注册日期',
   },
   too_recent: {
     en: 'active too recently for the first tier',

@@ -454,6 +454,7 @@ describe('Monday', () => {
     const text = sheetReports.monday.format(data, english).replaceAll(/\s+/g, ' ')
     expect(text).toContain('Of those taken in during the week of Jan 12, 2026, 135 came back because of us')
     expect(text).toContain('against 90 the week before')
+    expect(text).toContain('Brings in: a recall counts CN¥40.00, as the campaign says')
     expect(text).toContain('The week of Feb 9, 2026 is 3 days old; too few came back so far to tell.')
     // The ends of each interval stand in the CSV as numbers, and contain the figure.
     for (const [id, row] of [
@@ -471,7 +472,7 @@ describe('Monday', () => {
     // Nothing has come in lately: who came back since is not known.
     const silent = { ...data, freshness: { ...data.freshness, activityAt: day(30) } }
     expect(sheetReports.monday.format(silent, english)).toContain('No activity has come in for 19 days')
-    expect(sheetReports.monday.format(silent, chinese)).toContain('已有 19 天没有新的活动数据')
+    expect(sheetReports.monday.format(silent, chinese)).toContain('已有 19 天没有新的活跃数据')
     const fresh = { ...data, freshness: { ...data.freshness, activityAt: day(47) } }
     expect(sheetReports.monday.format(fresh, english)).not.toContain('No activity has come in')
     // A week begins on its Monday wherever it is read.
@@ -598,6 +599,9 @@ describe('cost', () => {
     const text = sheetReports.cost.format(data, english)
     expect(text).toMatch(/One won back by us costs: CN¥2\.40 \(CN¥[\d.]+ … CN¥[\d.]+\)/)
     expect(text).toContain('* a new customer, to compare: CN¥220.00')
+    // What it brings in rests on what the campaign says, and no page shows the one without the other.
+    expect(text).toContain('* Brings in: a recall counts CN¥40.00, as the campaign says (`value.recall`)')
+    expect(sheetReports.cost.format(data, chinese)).toContain('* 净收益：每次召回按活动设定的 ¥40.00')
     expect(sheetReports.cost.format(data, chinese)).toContain('* 获取一位新客（对比）：¥220.00')
     await clearHistory(database)
     await clearReports(database)

@@ -828,6 +828,18 @@ async function ladderOf(campaign: string): Promise<string> {
   return card.replace(/<[^>]*>/g, ' ').replace(/\s+/g, ' ')
 }
 
+test('a plan that waits leads to where it is decided, whoever may', async () => {
+  await post('/campaigns/spring/plan', 'operator')
+  for (const [who, may] of [
+    ['operator', true],
+    ['viewer', false],
+  ] as const) {
+    const plan = await (await get('/campaigns/spring', who)).text()
+    expect(plan).toContain('waits for approval')
+    expect([who, plan.includes('href="#decide"'), plan.includes('id="decide"')]).toEqual([who, may, may])
+  }
+})
+
 test('a campaign that was stopped for good is not offered to be planned, and its page says how to begin anew', async () => {
   const read = async (path: string) => await (await get(path, 'operator')).text()
   expect(await read('/campaigns/spring')).toContain('The files differ from what runs')
@@ -857,7 +869,9 @@ test('the first page of a workspace without contacts says that they come first',
 
 test('the list of contacts says where it is cut, and how to find the others', async () => {
   const cut = async (of: string) =>
-    (await (await get(`/contacts?q=${of}`, 'viewer')).text()).includes('These are the first 50; type more of the id')
+    (await (await get(`/contacts?q=${of}`, 'viewer')).text()).includes(
+      'These are the first 50; type more of the id',
+    )
   const among = (count: number) => Array.from({ length: count }, (_, at) => ({ external_id: `many${at}` }))
   await shop.importContacts(among(49))
   expect(await cut('many')).toBe(false)

@@ -138,7 +138,7 @@ export function judgeFeed(
       ),
       say(
         'Run `winback import activity FILE`: without activity everybody looks inactive since they signed up.',
-        '请运行 `winback import activity FILE`：没有活动数据，每个人看起来都像注册后从未活跃。',
+        '请运行 `winback import activity FILE`：没有活跃数据，每个人看起来都像注册后从未活跃。',
       ),
     )
   }
@@ -154,7 +154,7 @@ export function judgeFeed(
         words,
         say(
           'See why no activity comes in: a broken tracker makes everyone look inactive.',
-          '请查明为何没有新的活动数据：埋点中断会让每个人看起来都不活跃。',
+          '请查明为何没有新的活跃数据：埋点中断会让每个人看起来都不活跃。',
         ),
       )
 }

@@ -18,7 +18,7 @@ import {
   whenText,
 } from '../../service/plan/sentences.ts'
 import type { KeptPlan } from '../desk.ts'
-import { Bar, Coded, Table } from './parts.tsx'
+import { Bar, Coded, headed, Table } from './parts.tsx'
 import { ChartView } from './sheet.tsx'
 import type { Visit } from './visit.ts'
 
@@ -102,14 +102,14 @@ export function AudienceGrid({ visit, figures }: Part) {
           <table class="heat">
             <thead>
               <tr>
-                <th scope="col">{word('tier')}</th>
+                <th scope="col">{headed(word('tier'))}</th>
                 {segments.map((segment) => (
                   <th scope="col" class="num">
                     <Underscored text={speech.segment(segment)} />
                   </th>
                 ))}
                 <th scope="col" class="num">
-                  {word('all')}
+                  {headed(word('all'))}
                 </th>
               </tr>
             </thead>
@@ -126,7 +126,7 @@ export function AudienceGrid({ visit, figures }: Part) {
                 </tr>
               ))}
               <tr class="sum">
-                <th scope="row">{word('all')}</th>
+                <th scope="row">{headed(word('all'))}</th>
                 {segments.map((segment) => (
                   <td class="num">{speech.count(count(undefined, segment))}</td>
                 ))}

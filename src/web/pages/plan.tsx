@@ -75,6 +75,12 @@ function Head({ visit, plan }: { visit: Visit; plan: PlanRow }) {
           `由 ${plan.planner} 于 ${speech.moment(plan.plannedAt)} 生成，数字为当时情况。`,
         )}
       </p>
+      {plan.approved === null && visit.may('operate') ? (
+        <p>
+          {say('Look it through, then', '看完后请')}{' '}
+          <a href="#decide">{say('approve it or turn it down', '批准或退回')}</a>
+        </p>
+      ) : null}
     </div>
   )
 }
@@ -97,7 +103,7 @@ async function Decision({ visit, plan }: { visit: Visit; plan: PlanRow }) {
   const to = `/campaigns/${plan.campaign}/decide`
   const fields = { plan: String(plan.planId) }
   return (
-    <div class="card">
+    <div class="card" id="decide">
       <h2>{say('Make it run', '使其运行')}</h2>
       <p>
         {say(
