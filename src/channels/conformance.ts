@@ -15,6 +15,7 @@ import {
   oddly,
   unthrown,
 } from './proofs.ts'
+import { referenceOf } from './reference.ts'
 
 // What every channel promises, as tests: published as `winback/testing`, so that a channel from elsewhere can
 // prove itself. It brings no test runner: `describe` and `it` are the caller's (vitest, node:test, jest), and
@@ -33,6 +34,9 @@ const SHORT = [500, 2_000, 8_000]
 const TIMEOUT = 180_000
 /** Sends that may miss a short deadline, on a busy machine, before one is taken. */
 const TRIES = 10
+
+/** A message of another installation, which a provider may report of, too. */
+const FOREIGN = { contactId: 987_654, touchpointId: 123_456, installation: 'anothers' }
 
 /**
  * Defines the suite for one channel.
@@ -321,13 +325,18 @@ export function describeChannel<Settings, Address, Content>(
         const greeted = await channel.greet?.(stranger)
         assert(!greeted || greeted.outcome === 'refused', 'whoever asks without a word of ours is greeted')
         if (!report) return
-        const webhook = report()
+        const webhook = report(referenceOf(FOREIGN))
         const read = (odd: Partial<Webhook>) =>
           unthrown('receipts()', () => channel.receipts?.({ ...webhook, ...odd }))
         const taken = await read({})
         assert(taken?.outcome === 'accepted', `the report is refused: ${JSON.stringify(taken)}`)
         const { events, replies, calls = [] } = taken
         assert(events.length + replies.length + calls.length > 0, 'nothing is read of the report')
+        // A rehearsal's messages have the numbers of production's, and one provider may report of both.
+        for (const { contactId, installation } of [...events, ...calls]) {
+          const whole = contactId !== FOREIGN.contactId || installation === FOREIGN.installation
+          assert(whole, 'an event carries all that `readReference` gives, the `installation`, too')
+        }
         // As Winback would before it records them; calls are its own robot's.
         if (!taken.calls) readReceipts(name, taken)
         assert.deepEqual(await read({}), taken, 'the same each time')

@@ -49,8 +49,11 @@ export interface OpenChannel<Address, Content> {
   attempts?(): number | Promise<number>
   /** The most sends the provider saw at one time; undefined where it cannot be asked. */
   peak?(): number | Promise<number>
-  /** A report of the provider's own, as it would come in, of something that became of a message; absent without any. */
-  report?(): Webhook
+  /**
+   * A report of the provider's own, as it would come in, of something that became of a message; absent without any.
+   * @param reference what the message is named by, as `referenceOf` would: of an installation that is not the reader's own
+   */
+  report?(reference: string): Webhook
   /** The report is known by a token alone: whoever has it may write what they like. By default its body is signed. */
   readonly unsigned?: true
   /** Texts of the settings that are in nobody's record: no outcome may quote them. */

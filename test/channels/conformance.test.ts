@@ -3,9 +3,9 @@ import { expect, it } from 'vitest'
 import { z } from 'zod'
 import type { Channel, ChannelModule, Delivery, Message, Webhook } from '../../src/channels/channel.ts'
 import { describeChannel } from '../../src/channels/conformance.ts'
-import { openHttp } from '../../src/channels/http.ts'
+import { openHttp, parseJson } from '../../src/channels/http.ts'
 import { openLane } from '../../src/channels/lane.ts'
-import { referenceOf } from '../../src/channels/reference.ts'
+import { readReference } from '../../src/channels/reference.ts'
 import { sameSecret } from '../../src/channels/signatures.ts'
 import { openProvider, type Provider } from '../support/provider.ts'
 
@@ -77,6 +77,7 @@ const BREAKS = {
   'looks only whether there is a signature': 'report',
   'throws at a report it cannot read': 'report',
   'reports at no time': 'report',
+  'forgets whose message it was': 'report',
   'finds nothing': 'check',
   'hands over once it is closed': 'close',
   'forgets what is under way as it closes': 'close',
@@ -225,7 +226,10 @@ function openTrial(
         return { outcome: 'refused', status: 401, reason: 'the signature does not fit' }
       }
       const at = is('reports at no time') ? new Date('soon') : now
-      const event = { contactId: 1, touchpointId: 2, kind: 'delivered', eventId: 'e-1', at } as const
+      const { reference } = z.object({ reference: z.string() }).parse(parseJson(Buffer.from(body).toString()))
+      const { installation, ...bare } = readReference(reference) ?? { contactId: 0, touchpointId: 0 }
+      const whose = is('forgets whose message it was') || !installation ? {} : { installation }
+      const event = { ...bare, ...whose, kind: 'delivered', eventId: 'e-1', at } as const
       return { outcome: 'accepted', events: [event], replies: [] }
     },
     check: async () => {
@@ -293,8 +297,8 @@ function clausesOf(idempotent: boolean, broken?: Break | Repeat): ReadonlyMap<st
           attempts: () => server.reached,
           peak: () => server.peak,
           secrets: [TOKEN],
-          report: () => {
-            const body = JSON.stringify({ reference: referenceOf({ contactId: 1, touchpointId: 2 }) })
+          report: (reference: string) => {
+            const body = JSON.stringify({ reference })
             const now = new Date('2026-03-02T04:00:00Z')
             const url = 'https://shop.example/v1/receipts/trial'
             const headers = { 'x-signature': sign(body) }
@@ -331,6 +335,10 @@ it.each([
   ['tells its token in an error', /^send\(\) tells a secret of the settings \(•••\): .*\(•••\)/],
   ['throws at an address it cannot read', /^addressOf\(\).* threw: no number$/],
   ['throws at a report it cannot read', /^receipts\(\) threw: .*JSON/],
+  [
+    'forgets whose message it was',
+    /^an event carries all that `readReference` gives, the `installation`, too/,
+  ],
   ['reports at no time', /cannot be recorded: receipts\.events\.0\.at: /],
   ['finds nothing', /^check\(\) resolves to what it found, in words, and not to " "$/],
 ] as const)('says what is wrong with one that %s', async (way, words) => {

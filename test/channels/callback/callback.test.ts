@@ -87,10 +87,10 @@ describeChannel(
         taken: () => robot.asked.map((asked) => String(asked.headers['idempotency-key'])),
         attempts: () => robot.reached,
         secrets: [ROBOT.secret],
-        report: () => {
+        report: (reference: string) => {
           const now = new Date('2026-03-10T09:00:00Z')
           const call = {
-            reference: 'wb-1-2',
+            reference,
             id: 'r1',
             at: now.toISOString(),
             outcome: 'reached',

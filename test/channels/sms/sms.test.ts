@@ -107,8 +107,8 @@ const formOf = (asked: Asked | undefined) => Object.fromEntries(new URLSearchPar
 const REPORTS = {
   aliyun: {
     unsigned: true as const,
-    report: () => {
-      const one = { phone_number: '13800000000', success: true, biz_id: 'b', out_id: REFERENCE }
+    report: (reference: string) => {
+      const one = { phone_number: '13800000000', success: true, biz_id: 'b', out_id: reference }
       const report_time = '2026-03-02 12:00:00'
       return webhook({
         provider: 'aliyun',
@@ -118,9 +118,9 @@ const REPORTS = {
     },
   },
   twilio: {
-    report: () => {
+    report: (reference: string) => {
       const form = new URLSearchParams({ MessageSid: 'SM1', MessageStatus: 'delivered' })
-      const url = `${TWILIO.callback_url}?ref=${REFERENCE}`
+      const url = `${TWILIO.callback_url}?ref=${reference}`
       const headers = { 'x-twilio-signature': signTwilio(url, form, TWILIO.auth_token) }
       return webhook({ provider: 'twilio', url, headers, body: Buffer.from(form.toString()) })
     },

@@ -127,8 +127,7 @@ describeChannel(
         attempts: () => server.reached,
         secrets: [SECRET],
         peak: () => server.peak,
-        report: () => {
-          const reference = referenceOf({ contactId: 1, touchpointId: 2 })
+        report: (reference: string) => {
           const event = { reference, kind: 'delivered', id: 'e-1', at: '2026-03-02T03:59:00Z' }
           return signed(JSON.stringify({ events: [event] }))
         },
