@@ -1,10 +1,14 @@
+import { ifReadable } from '../config/book.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { chunksWithOpen } from '../database/chunks.ts'
 import { type Database, transaction } from '../database/connect.ts'
 import { lockStripe, stripeOf } from '../database/stripes.ts'
 import { advanceChunk, closeChunk, openVersions } from './advance.ts'
 
-/** Ends what is over and advances what has aged, in one campaign: at a run's time, or between runs. */
+/**
+ * Ends what is over and advances what has aged, in one campaign: at a run's time, or between runs. What a version began that
+ * can no longer be read goes no further, as `winback doctor` says; it ends all the same.
+ */
 export async function ageEpisodes(
   dependencies: { readonly database: Database; readonly book: CampaignBook },
   campaign: string,
@@ -13,7 +17,8 @@ export async function ageEpisodes(
   const { database, book } = dependencies
   const versions: CompiledCampaign[] = []
   for (const version of await openVersions(database, campaign)) {
-    versions.push(await book.campaign(campaign, version))
+    const compiled = await ifReadable(book.campaign(campaign, version))
+    if (compiled) versions.push(compiled)
   }
   let advanced = 0
   let ended = 0

@@ -103,6 +103,14 @@ export function openCampaignBook(
   }
 }
 
+/** What is read of a campaign, or undefined of one that this Winback cannot read: another one applied it. */
+export async function ifReadable<Read>(reading: Promise<Read>): Promise<Read | undefined> {
+  return await reading.catch((error: unknown) => {
+    if (error instanceof WinbackError) return undefined
+    throw error
+  })
+}
+
 /** Versions that are remembered: far more than are under way at a time, though a process may see thousands applied. */
 const REMEMBERED = 500
 /** Steps whose campaign and version are remembered: a few words each. */

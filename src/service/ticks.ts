@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { ageEpisodes } from '../audience/age.ts'
 import { heldBack } from '../audience/hindrances.ts'
 import { type RunResult, runCampaign } from '../audience/run.ts'
+import { ifReadable } from '../config/book.ts'
 import { type AppliedCampaign, appliedCampaigns } from '../config/versions.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
@@ -55,15 +56,15 @@ async function isFinished(session: Session, campaign: string, tick: Date): Promi
 }
 
 /**
- * Ends what is over in campaigns whose runs are held back (a pause, a stop, an end date): they are measured to the
- * end like the others, and their contacts become free for other campaigns.
+ * Ends what is over in campaigns that do not run (a pause, a stop, an end date, a version that can no longer be read): they
+ * are measured to the end like the others, and their contacts become free for other campaigns.
  */
 export async function ageIdle(runtime: Runtime): Promise<void> {
   const { database, book, clock, run } = runtime
   await forEachCampaign(runtime, async ({ campaign }) => {
-    const current = await book.current(campaign)
+    const current = await ifReadable(book.current(campaign))
     const now = clock.now()
-    if (current && (await heldBack(database, current, now))) await ageEpisodes(run, campaign, now)
+    if (!current || (await heldBack(database, current, now))) await ageEpisodes(run, campaign, now)
   })
 }
 

@@ -77,6 +77,43 @@ describe('a scheduler', () => {
     expect(await shop.ran()).toEqual(['beta'])
   })
 
+  it('runs a version though an older one can no longer be read, and measures that, or one in force, to the end', async () => {
+    const shop = await openTwo()
+    const { database, clock } = shop
+    const spoil = (campaign: string) =>
+      execute(
+        database,
+        sql`UPDATE campaign_versions SET source = 'of another Winback' WHERE campaign = ${campaign} AND version = 1`,
+      )
+    clock.advance(3600)
+    await runDue(shop.runtime)
+    await shop.apply(source('alpha').replace('title: Alpha', 'title: Alpha again'))
+    await shop.importContacts([{ external_id: 'd', signed_up_at: '2026-02-20T00:00:00Z' }])
+    await spoil('alpha')
+    await spoil('beta')
+    // A process that has not read them yet.
+    const other = await openShop({ database, clock, channels: [] })
+    clock.advance(DAY)
+    await expect(runDue(other.runtime)).rejects.toThrow(/beta/)
+    const episodes = () =>
+      rows<{ version: number }>(
+        database,
+        sql`SELECT campaign, version, end_reason AS reason FROM episodes ORDER BY campaign, version, contact_id`,
+      )
+    expect(await episodes()).toEqual([
+      { campaign: 'alpha', version: 1, reason: null },
+      { campaign: 'alpha', version: 2, reason: null },
+      { campaign: 'beta', version: 1, reason: null },
+    ])
+    clock.advance(32.5 * DAY)
+    await expect(runDue(other.runtime)).rejects.toThrow(/beta/)
+    await ageIdle(other.runtime)
+    expect((await episodes()).filter(({ version }) => version === 1)).toEqual([
+      { campaign: 'alpha', version: 1, reason: 'expired' },
+      { campaign: 'beta', version: 1, reason: 'expired' },
+    ])
+  })
+
   it('measures a stopped or paused campaign to the end, and sets its contacts free', async () => {
     const shop = await openTwo()
     shop.clock.advance(3600)
