@@ -900,7 +900,13 @@ test('who is not there, or nobody at all, is said in Chinese to whoever reads Ch
   expect(await read('/contacts/nobody', 'en')).toContain('No contact has the external id')
   nobodyYet = true
   expect(await read('/templates', 'zh-CN')).toContain('尚无联系人')
-  expect(await read('/templates', 'en')).toContain('There are no contacts yet')
+  // What was chosen stays, with what is wrong at its field.
+  const refused = await read('/templates?step=spring/remind&contact=nobody&width=phone', 'en')
+  expect(refused).toContain('There are no contacts yet')
+  expect(refused).toMatch(
+    /name="contact" value="nobody" aria-invalid="true" aria-describedby="wrong-preview"/,
+  )
+  expect(refused).toMatch(/<option value="phone" selected/)
   nobodyYet = false
 })
 

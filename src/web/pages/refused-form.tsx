@@ -1,3 +1,5 @@
+import { Coded } from './parts.tsx'
+
 // A form that cannot be taken is shown again as it was filled in, with what is wrong at its field.
 
 /** What of a form cannot be taken. */
@@ -14,7 +16,7 @@ export function Refusal({ refused }: { refused: RefusedForm | undefined }) {
   if (refused === undefined) return null
   return (
     <p class="note bad" role="alert" id={`wrong-${refused.form}`}>
-      {refused.words}
+      <Coded text={refused.words} />
     </p>
   )
 }

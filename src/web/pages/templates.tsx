@@ -1,8 +1,11 @@
 import { Hono } from 'hono'
 import { html } from 'hono/html'
+import { WinbackError } from '../../errors.ts'
 import type { CampaignFile, StepPreview } from '../desk.ts'
 import { chosen as chosenOf } from './chosen.ts'
 import { Coded, Empty } from './parts.tsx'
+import { refusalWords } from './refusal-words.ts'
+import { entered, Refusal, type RefusedForm } from './refused-form.tsx'
 import { type PagesDependencies, page, type Visit } from './visit.ts'
 
 // What a step says, for any contact, in each language, on a phone and in the dark. The message itself stands in a
@@ -46,8 +49,17 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         const names = steps.map(({ campaign, step }) => `${campaign}/${step}`)
         const asked = steps[names.indexOf(chosenOf(visit, 'step', names) ?? '')]
         const mails = steps.filter(({ channels }) => channels.includes('email'))
+        let refused: RefusedForm | undefined
+        const unlessRefused = async <Shown,>(show: () => Promise<Shown> | undefined) => {
+          try {
+            return await show()
+          } catch (error) {
+            refused = refusedContact(error, visit)
+            return undefined
+          }
+        }
         // Unasked, a step that has something to show for whoever comes first.
-        const first = asked ? undefined : await firstShown(visit, mails.slice(0, TRIED))
+        const first = asked ? undefined : await unlessRefused(() => firstShown(visit, mails.slice(0, TRIED)))
         const chosen = asked ?? first?.step ?? mails[0] ?? steps[0]
         if (!chosen) {
           return await visit.show(
@@ -64,7 +76,8 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         }
         // What was chosen of another step's variants is none of this one's.
         const variant = chosen.variants?.find((name) => name === wanted.variant)
-        const shown = first?.shown ?? (await preview(visit, chosen.campaign, chosen.step, variant))
+        const shown =
+          first?.shown ?? (await unlessRefused(() => preview(visit, chosen.campaign, chosen.step, variant)))
         const query = new URLSearchParams({
           step: `${chosen.campaign}/${chosen.step}`,
           ...(wanted.contact ? { contact: wanted.contact } : {}),
@@ -75,8 +88,10 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         return await visit.show(
           title,
           <>
+            <Refusal refused={refused} />
             <Choices
               visit={visit}
+              refused={refused}
               steps={steps}
               chosen={chosen}
               variant={variant}
@@ -86,6 +101,7 @@ export function templatePages(dependencies: PagesDependencies): Hono {
               <Message visit={visit} shown={shown} wanted={wanted} src={`/templates/message?${query}`} />
             )}
           </>,
+          refused === undefined ? 200 : 422,
         )
       }),
     )
@@ -118,14 +134,27 @@ function wantedOf(visit: Visit) {
 
 type Wanted = ReturnType<typeof wantedOf>
 
+/**
+ * Of a contact that is not there; what was chosen beside it stays.
+ * @throws what else is wrong
+ */
+function refusedContact(error: unknown, { language, say }: Visit): RefusedForm {
+  if (!(error instanceof WinbackError && error.code.startsWith('contact.'))) throw error
+  const [title, words] = refusalWords(error, language)
+  const text = `${title.charAt(0).toUpperCase()}${title.slice(1)}${say('. ', '。')}${words}`
+  return { form: 'preview', field: 'contact', words: text }
+}
+
 function Choices({
   visit,
+  refused,
   steps,
   chosen,
   variant,
   wanted,
 }: {
   visit: Visit
+  refused: RefusedForm | undefined
   steps: readonly Step[]
   chosen: Step
   variant: string | undefined
@@ -146,7 +175,7 @@ function Choices({
       </label>
       <label>
         {say('Contact', '联系人')}
-        <input name="contact" value={wanted.contact ?? ''} />
+        <input name="contact" value={wanted.contact ?? ''} {...entered(refused, 'contact')} />
       </label>
       {(chosen.variants ?? []).length === 0 ? null : (
         <label>
