@@ -5,8 +5,19 @@ const MOST = 5000
 const known = new Map<string, boolean>()
 
 /**
+ * Three letters that Intl takes for a zone and IANA has none of: CST is Chicago's there, and Shanghai's to whoever writes
+ * it in China.
+ */
+const ABBREVIATION = /^(?!UTC|UCT|GMT|EST|MST|HST|CET|EET|MET|WET|PRC|ROC|ROK)[A-Z]{3}$/i
+
+/** Whether a name is an abbreviation that more than one zone has. */
+export function isAmbiguousZone(name: string): boolean {
+  return ABBREVIATION.test(name)
+}
+
+/**
  * Whether `name` is an IANA zone, aliases such as Asia/Calcutta included. An offset is a zone to Intl, but has no summer
- * time. Asked of Intl once a name: there are few zones, and many contacts.
+ * time, and an abbreviation may be another's. Asked of Intl once a name: there are few zones, and many contacts.
  */
 export function isZone(name: string): boolean {
   const before = known.get(name)
@@ -18,7 +29,7 @@ export function isZone(name: string): boolean {
 }
 
 function isKnownToIntl(name: string): boolean {
-  if (!/^[A-Za-z][\w+\-/]*$/.test(name)) return false
+  if (!/^[A-Za-z][\w+\-/]*$/.test(name) || isAmbiguousZone(name)) return false
   try {
     new Intl.DateTimeFormat('en', { timeZone: name })
     return true

@@ -254,6 +254,16 @@ u2,,,,,,,,,
     ])
   })
 
+  it('takes no zone that is an abbreviation: CST is Shanghai’s to one and Chicago’s to another', async () => {
+    const database = await emptiedDatabase()
+    const path = file('zones.csv', 'external_id,timezone\nu1,CST\nu2,Asia/Shanghai\nu3,UTC\n')
+    const summary = await importContacts(database, path, options())
+    expect(summary.warningReasons).toEqual([
+      { reason: 'kept without time zone: there is no zone …', rows: 1, line: 2 },
+    ])
+    expect((await contacts(database)).map(({ timezone }) => timezone)).toEqual([null, 'Asia/Shanghai', 'UTC'])
+  })
+
   it('puts bad rows into the reject file with line and reason, and takes the rest', async () => {
     const database = await emptiedDatabase()
     const path = file(

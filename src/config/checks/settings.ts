@@ -10,7 +10,7 @@ import type { Salvaged } from '../salvaged.ts'
 import { silencedByOf } from '../silenced-by.ts'
 import { LONGEST_TYPED } from '../typed-text.ts'
 import type { Workspace } from '../workspace.ts'
-import { isZone, zoneMeant } from '../zones.ts'
+import { isAmbiguousZone, isZone, zoneMeant } from '../zones.ts'
 import { type Checked, finding, unknownName } from './findings.ts'
 import { checkSync } from './sync.ts'
 import { isDoubtful, unread } from './unread.ts'
@@ -128,7 +128,7 @@ function percent(share: number): string {
 }
 
 function* checkZone(document: SourceDocument, zone: string, path: Path = ['timezone']): Generator<Problem> {
-  if (ABBREVIATION.test(zone)) {
+  if (isAmbiguousZone(zone)) {
     yield finding(
       document,
       path,
@@ -143,12 +143,6 @@ function* checkZone(document: SourceDocument, zone: string, path: Path = ['timez
     suggestion: why === '' ? zoneMeant(zone) : undefined,
   })
 }
-
-/**
- * Three letters that Intl takes for a zone and IANA has none of: CST is Chicago's there, and Shanghai's to whoever writes
- * it in China.
- */
-const ABBREVIATION = /^(?!UTC|UCT|GMT|EST|MST|HST|CET|EET|MET|WET|PRC|ROC|ROK)[A-Z]{3}$/
 
 /** What currencies are called, and not written. */
 const SPOKEN: Readonly<Record<string, string>> = { RMB: 'CNY', CNH: 'CNY', NTD: 'TWD' }
