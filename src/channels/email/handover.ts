@@ -97,12 +97,16 @@ function waitIn(response: string): number | undefined {
 /** Too large, or of letters the server has no room for: what it says of MAIL, and about this message. */
 const TOO_MUCH = new Set([552, 555])
 const RELAYING = /relay|rcpthosts/i
+/** Amazon and SendGrid of an account or a sender that is not (any more) in order: they say so once they have read a message. */
+const NOT_IN_ORDER =
+  /email address is not verified|verified sender identity|not authorized to send from|(sending|account) (is )?(paused|suspended)/i
 
 /**
  * Whether a server refuses for good who sends, not what or to whom: it has heard no more of a message than its sender, which all
- * have, or it passes nothing on for us. Somebody can mend that, and until then it would refuse everybody's message.
+ * have, or it passes nothing on for us, or says that our account is not in order. Somebody can mend that, and until then it would refuse everybody's message.
  */
-function refusesUs({ command = '', response = '' }: SmtpFailure, code: number): boolean {
+function refusesUs({ command = '', response = '' }: SmtpFailure, code: number, bodyRead: boolean): boolean {
+  if (bodyRead) return NOT_IN_ORDER.test(response)
   const [subject, detail] = enhancedStatus(response) ?? []
   const size = TOO_MUCH.has(code) || (subject === 2 && detail === 3) || (subject === 3 && detail === 4)
   if (/^MAIL\b/.test(command)) return !size && subject !== 6
@@ -148,7 +152,7 @@ export function classify(attempt: Attempt): Delivery {
   if (attempt.closed) return { outcome: 'retry', detail, unsent: true }
 
   if (code !== undefined && code >= 400 && code < 600) {
-    const refused = code >= 500 && !bodyRead && refusesUs(failure, code)
+    const refused = code >= 500 && refusesUs(failure, code, bodyRead)
     const aboutUs = failure.code === 'EAUTH' || (!bodyRead && SESSION_COMMAND.test(failure.command ?? ''))
     if (code < 500 || aboutUs || refused || ABOUT_THE_SESSION.has(code)) {
       const after = waitIn(failure.response ?? '')

@@ -103,6 +103,15 @@ describe('a reply decides', () => {
     [{ at: 'dot', reply: '451 4.7.1 try later' }, 'retry'],
     [{ at: 'dot', reply: '421 4.3.2 shutting down' }, 'retry'],
     [{ at: 'dot', reply: '554 5.7.1 looks like spam' }, 'rejected content'],
+    [
+      {
+        at: 'dot',
+        reply: '554 Message rejected: Email address is not verified. The following failed: hello@x',
+      },
+      'retry',
+    ],
+    [{ at: 'dot', reply: '554 Message rejected: Sending paused for this account.' }, 'retry'],
+    [{ at: 'dot', reply: '550 The from address does not match a verified Sender Identity.' }, 'retry'],
     [{ at: 'dot', reply: '552 5.3.4 too big' }, 'rejected content'],
     [{ at: 'dot', reply: '550 5.1.1 no such user' }, 'rejected bad_address'],
     [{ at: 'dot', reply: '550 no such user' }, 'rejected bad_address'],
@@ -127,6 +136,7 @@ describe('a reply decides', () => {
     [{ at: 'mail', reply: '451 4.7.1 later' }, true],
     [{ at: 'mail', reply: '550 5.7.1 sender not allowed' }, true],
     [{ at: 'rcpt', reply: '550 relay not permitted' }, true],
+    [{ at: 'dot', reply: '554 Message rejected: Sending paused for this account.' }, true],
     [{ at: 'mail', reply: '452 4.3.1 insufficient system storage' }, true],
     [{ at: 'rcpt', reply: '421 4.7.0 closing' }, true],
     [{ at: 'rcpt', reply: '451 4.3.0 temporary lookup failure' }, true],
