@@ -16,6 +16,7 @@ export interface ManualClock extends Clock {
   advance(seconds: number): void
 }
 
+/** A clock that shows `start` until it is told otherwise. */
 export function manualClock(start: Date): ManualClock {
   let current = start.getTime()
   return {

@@ -18,10 +18,12 @@ export interface FeedState {
 /** Nothing ever came, the newest is too old, or too little came. */
 export type FeedFault = 'never' | 'late' | 'thin'
 
+/** Whether a feed is to be believed, and why it is not. */
 export type FeedVerdict =
   | { readonly ok: true }
   | { readonly ok: false; readonly fault: FeedFault; readonly reason: string }
 
+/** The feed at a moment, from what ingest counts of each UTC day. */
 export async function readFeed(session: Session, now: Date): Promise<FeedState> {
   const today = now.toISOString().slice(0, 10)
   const [state] = await rows<FeedState>(
@@ -31,7 +33,8 @@ export async function readFeed(session: Session, now: Date): Promise<FeedState> 
       SELECT day, events, newest_at, ${today}::date - day AS ago FROM feed_days
       WHERE day > ${today}::date - ${NORMAL_DAYS + 2}::int AND day <= ${today}::date
     )
-    SELECT (SELECT max(newest_at) FROM feed_days WHERE newest_at <= ${now}) AS "newestAt",
+    -- A day has one newest event. Where that came after the moment, while a run was at work, the feed is alive at it.
+    SELECT (SELECT max(least(newest_at, ${now})) FROM feed_days WHERE day <= ${today}::date) AS "newestAt",
       coalesce(sum(events) FILTER (WHERE ago = 1), 0)::float8 AS "lastDay",
       CASE WHEN count(*) FILTER (WHERE ago > 1) >= 7
         THEN (sum(events) FILTER (WHERE ago > 1) / (max(ago) - 1))::float8 END AS normal

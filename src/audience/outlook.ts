@@ -34,6 +34,7 @@ export interface StepOutlook {
   readonly byChannel: readonly ChannelShare[]
 }
 
+/** Messages of a step by one of its channels. */
 export interface ChannelShare {
   readonly channel: string
   readonly messages: number

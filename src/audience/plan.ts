@@ -43,6 +43,7 @@ export interface ChurnCell {
   readonly contacts: number
 }
 
+/** What a run at a moment would find and do. */
 export interface AudiencePlan {
   readonly cells: readonly AudienceCell[]
   readonly churn: readonly ChurnCell[]

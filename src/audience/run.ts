@@ -23,6 +23,7 @@ import { endSeeds, openSeeds } from './seeds.ts'
 // transaction of its own with its stripe held exclusively, so that no return can be recorded unseen meanwhile; taking
 // in goes on in as many chunks at a time as there are lanes.
 
+/** What a run works with. */
 export interface RunDependencies {
   readonly database: Database
   readonly book: CampaignBook
@@ -31,6 +32,10 @@ export interface RunDependencies {
   onProgress?(done: number, total: number): void
 }
 
+/**
+ * What a run came to. `considered` and `answers` are of the whole run, also where it was interrupted; the rest is of
+ * this call.
+ */
 export interface RunResult {
   readonly runId: number
   readonly state: 'done' | 'refused' | 'paused' | 'stopped' | 'not_yet' | 'over' | 'already_done'

@@ -288,6 +288,7 @@ async function holdAgain(
   return new Set(found.map(({ grantId }) => grantId))
 }
 
+/** The primary key of a grant. */
 export interface GrantKey {
   readonly contactId: number
   readonly grantId: number

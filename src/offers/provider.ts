@@ -56,6 +56,7 @@ export type CreditAnswer =
   | { readonly outcome: 'unknown'; readonly detail: string; readonly takesNone?: boolean }
   | { readonly outcome: 'unasked'; readonly detail: string }
 
+/** Whoever credits offers to accounts. */
 export interface OfferProvider {
   readonly concurrency: number
   /** Never throws for what a provider may do. */

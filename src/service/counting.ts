@@ -9,6 +9,7 @@ const STALE = 10 * 60_000
 /** What a page waits for a campaign's first figures. Milliseconds. */
 const PATIENCE = 3_000
 
+/** Counts figures as they are looked at. */
 export interface Counting {
   /**
    * Sees to it that a campaign's figures are of these ten minutes. The very first are waited for a little; later ones

@@ -1,5 +1,6 @@
 import { messageOf } from '../errors.ts'
 
+/** Rounds of work, until it is stopped. */
 export interface Loop {
   /** Lets the round under way end, then resolves. */
   stop(): Promise<void>

@@ -37,6 +37,7 @@ export interface Replay {
   onProgress?(now: Date): void
 }
 
+/** What a replay came to; `settled` by the state that touchpoints ended in. */
 export interface ReplayResult {
   readonly runs: number
   readonly refused: number

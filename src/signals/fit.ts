@@ -42,6 +42,7 @@ export interface Calibration {
 /** Why there is no return model. */
 export type Thinness = 'too_few_contacts' | 'too_few_repeaters' | 'not_converged' | 'at_the_edge'
 
+/** What was learnt of everybody at one moment. */
 export interface Fit {
   readonly fittedAt: Date
   readonly buyers: number

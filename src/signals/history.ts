@@ -12,6 +12,7 @@ export interface SignalRules {
   readonly lapse: number
 }
 
+/** What of a workspace its signals depend on. */
 export function rulesOf({
   activity,
   orders,

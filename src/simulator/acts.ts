@@ -15,6 +15,7 @@ export interface SimulatedAct {
   readonly properties: Readonly<Record<string, string | number>>
 }
 
+/** How much bothers somebody: the fact `risk.grade`, planted. */
 export type Grade = 'none' | 'light' | 'medium' | 'severe'
 
 /** What is true of one person on day 0. */

@@ -11,6 +11,7 @@ const DAY = 86_400_000
 export type Temper = 'regular' | 'sporadic' | 'lapsing'
 export type Worth = 'high' | 'everyday'
 
+/** One of the simulated, as drawn: nothing of it ever changes. */
 export interface Person {
   readonly index: number
   readonly externalId: string
@@ -43,6 +44,7 @@ export interface Person {
   readonly orderValue: number
 }
 
+/** Everybody there is, and what is planted in them. */
 export interface Population {
   readonly seed: number
   readonly people: readonly Person[]

@@ -55,6 +55,7 @@ export interface TruthCell {
   readonly bought: { readonly natural: number; readonly treated: number }
 }
 
+/** What the campaign does to those it took in, over all and by the tier they entered at. */
 export interface Truth {
   readonly all: TruthCell
   /** By entry tier, in the ladder's order; tiers nobody entered by are absent. */

@@ -53,6 +53,25 @@ describe('the feed check', () => {
     })
   })
 
+  it('is not late because something came while a run was at work', async () => {
+    const pipeline = await openPipeline({
+      database: await emptiedDatabase(),
+      definition: { feed: { max_lag: '1h' } },
+    })
+    await pipeline.addContact({ silentSince: hours(100) })
+    const soon = new Date(START.getTime() + 1000)
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO feed_days VALUES ('2026-03-02', 5000, ${soon}), ('2026-03-01', 90000, '2026-03-01T23:59Z')`,
+    )
+    expect(await readFeed(pipeline.database, START)).toMatchObject({ newestAt: START })
+    expect(await pipeline.runNow()).toMatchObject({ state: 'done', answers: { opened: 1 } })
+    // What is known of the next day is nothing that was known then.
+    expect(await readFeed(pipeline.database, hours(5))).toMatchObject({
+      newestAt: new Date('2026-03-01T20:00:00Z'),
+    })
+  })
+
   it('has no normal before there are seven days', async () => {
     const database = await emptiedDatabase()
     await execute(

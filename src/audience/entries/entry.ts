@@ -18,6 +18,7 @@ export type Which = (contactId: SQL) => SQL
 /** Narrows nothing. */
 export const everybody: Which = () => sql`true`
 
+/** One kind of entry, as SQL that selection, plan, explain and the past read. */
 export interface Entry {
   /** The moment of a contact, NULL where there is none: an expression over `a`, `c`, `s` and what `join` adds, as `m`. */
   readonly since: SQL

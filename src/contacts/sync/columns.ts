@@ -6,12 +6,14 @@ import type { Getter, Getters } from '../mapping.ts'
 
 // Which column of a query is which field. Pure: the columns are known from a probe, before anything is read.
 
+/** A column of a query. */
 export interface Column {
   readonly name: string
   /** As PostgreSQL calls it: `timestamp with time zone`. */
   readonly type: string
 }
 
+/** Where each field of a row is found, and the row’s cursor. */
 export interface BoundColumns {
   readonly getters: Getters
   readonly cursor: Column

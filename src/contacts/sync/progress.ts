@@ -6,6 +6,7 @@ import type { Position } from './source.ts'
 
 // How far each sync has come, and which rows it has rejected: written in the transactions that write what was read.
 
+/** What is kept of a sync between two of them. */
 export interface SyncState {
   readonly fingerprint: string
   /** Undefined before the first row. */
@@ -20,6 +21,7 @@ export interface Beginning {
   readonly because: 'first' | 'full' | 'changed' | undefined
 }
 
+/** How far a sync has come; undefined of one that never wrote anything. */
 export async function readState(session: Session, name: string): Promise<SyncState | undefined> {
   const [row] = await rows<{
     fingerprint: string

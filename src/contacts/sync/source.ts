@@ -16,6 +16,7 @@ import {
 
 export type SourceRow = Readonly<Record<string, unknown>>
 
+/** A query of a sync, ready to be read once; closed by whoever opened it. */
 export interface Source {
   /** Host, port and database, for people. */
   readonly place: string

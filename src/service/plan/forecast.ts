@@ -167,6 +167,7 @@ export interface PeoplePool {
   readonly times: number | null
 }
 
+/** Whom a campaign can draw on, and how often, by its window and `reentry`. */
 export function poolOf({ definition }: CompiledCampaign, { eligible }: Pick<People, 'eligible'>): PeoplePool {
   const { window, grace, reentry } = definition
   const again = Math.ceil((window + grace + reentry.wait) / 86_400)

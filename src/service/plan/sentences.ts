@@ -19,6 +19,7 @@ export interface CountLine {
   readonly words: string
 }
 
+/** One of the fixed words of a plan. */
 export function planWord(word: PlanWord, { language }: Speech): string {
   return PLAN_WORDS[word][language]
 }
@@ -179,6 +180,7 @@ export function betweenText({ step, detectable }: DetectableBetween, speech: Spe
     : `${step}：方案之间可识别的最小差异（最好情况）：${parts.join('，')}`
 }
 
+/** How many people there are to draw on, and how often each. */
 export function poolText({ pool }: PlanFigures, speech: Speech): string {
   if (pool.people === 0) return speech.language === 'en' ? 'There is nobody to take in.' : '没有可纳入的人。'
   const [people, days] = [speech.count(pool.people), speech.count(pool.again)]
