@@ -103,7 +103,8 @@ const NOT_IN_ORDER =
 
 /**
  * Whether a server refuses for good who sends, not what or to whom: it has heard no more of a message than its sender, which all
- * have, or it passes nothing on for us, or says that our account is not in order. Somebody can mend that, and until then it would refuse everybody's message.
+ * have, or it passes nothing on for us, or says that our account is not in order. Somebody can mend that, and until then it would
+ * refuse everybody's message.
  */
 function refusesUs({ command = '', response = '' }: SmtpFailure, code: number, bodyRead: boolean): boolean {
   if (bodyRead) return NOT_IN_ORDER.test(response)

@@ -35,12 +35,16 @@ export function sendgridHeader(message: Referred): Record<string, PreparedHeader
 }
 
 /**
- * Why SendGrid gave a message to no server, where the address is the reason; the others (`Spam Content`, `Invalid
- * SMTPAPI header`, `Recipient List over Package Quota`) say nothing of it.
+ * Why SendGrid gave a message to no server, where the address is the reason or its person had left before; the others
+ * (`Spam Content`, `Invalid SMTPAPI header`, `Recipient List over Package Quota`) say nothing of it.
  * https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
  */
-const ABOUT_THE_ADDRESS = new Set([
-  ...['Bounced Address', 'Invalid', 'Unsubscribed Address', 'Spam Reporting Address'],
+const DROPPED: ReadonlyMap<string, EventKind> = new Map([
+  ['Bounced Address', 'hard_bounce'],
+  ['Invalid', 'hard_bounce'],
+  ['Unsubscribed Address', 'unsubscribed'],
+  // They complained of an earlier mail, and not of this.
+  ['Spam Reporting Address', 'unsubscribed'],
 ])
 
 /** What is of another shape is left out: an account's own arguments and categories stand beside these. */
@@ -103,7 +107,7 @@ function eventOf(one: z.output<typeof event>): DeliveryEvent | undefined {
 
 function kindOf(one: z.output<typeof event>): EventKind | undefined {
   if (one.event === 'bounce') return one.type === 'blocked' ? 'soft_bounce' : 'hard_bounce'
-  if (one.event === 'dropped') return ABOUT_THE_ADDRESS.has(one.reason ?? '') ? 'hard_bounce' : 'soft_bounce'
+  if (one.event === 'dropped') return DROPPED.get(one.reason ?? '') ?? 'soft_bounce'
   // As with our own links: what a scanner follows is no click.
   const machine = one.sg_machine_open || (one.useragent !== undefined && isMachine(one.useragent, undefined))
   if (machine && one.event === 'open') return 'prefetched'

@@ -48,7 +48,9 @@ const notification = z.looseObject({
       bouncedRecipients: z.array(z.looseObject({ diagnosticCode: z.string().optional() })).optional(),
     })
     .optional(),
-  complaint: z.looseObject({ complaintFeedbackType: z.string().nullish() }).optional(),
+  complaint: z
+    .looseObject({ complaintFeedbackType: z.string().nullish(), complaintSubType: z.string().nullish() })
+    .optional(),
   open: z.looseObject({ userAgent: z.string().optional() }).optional(),
   click: z.looseObject({ userAgent: z.string().optional() }).optional(),
 })
@@ -158,6 +160,9 @@ function kindOf(told: Told): EventKind | undefined {
   if (type === 'Bounce') return told.bounce?.bounceType === 'Permanent' ? 'hard_bounce' : 'soft_bounce'
   const feedback = told.complaint?.complaintFeedbackType?.toLowerCase() ?? ''
   if (type === 'Complaint' && NO_COMPLAINT.includes(feedback)) return undefined
+  // They complained of an earlier mail, and this was not sent.
+  if (type === 'Complaint' && told.complaint?.complaintSubType === 'OnAccountSuppressionList')
+    return 'unsubscribed'
   // As with our own links: what a scanner follows is no click.
   const { userAgent } = told.open ?? told.click ?? {}
   const machine = userAgent !== undefined && isMachine(userAgent, undefined)

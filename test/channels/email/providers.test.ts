@@ -115,6 +115,7 @@ describe('Amazon SES by SNS', () => {
     [{ eventType: 'Open', open: { userAgent: 'Mozilla/5.0' } }, 'prefetched'],
     [{ eventType: 'Open', open: { userAgent: 'Mozilla/5.0 (iPhone) Mail/1' } }, 'opened'],
     [{ notificationType: 'Complaint', complaint: { complaintFeedbackType: null } }, 'complaint'],
+    [{ eventType: 'Complaint', complaint: { complaintSubType: 'OnAccountSuppressionList' } }, 'unsubscribed'],
   ] as const)('%o → %s', async ([event, kind]) => {
     expect(await post('ses', JSON.stringify(envelope(told(event))))).toMatchObject({
       outcome: 'accepted',
@@ -233,8 +234,9 @@ describe('SendGrid', () => {
   it.for([
     ['Bounced Address', 'hard_bounce'],
     ['Invalid', 'hard_bounce'],
-    ['Unsubscribed Address', 'hard_bounce'],
-    ['Spam Reporting Address', 'hard_bounce'],
+    // Who left must not come back with those who bounced: `winback allow --bounced`.
+    ['Unsubscribed Address', 'unsubscribed'],
+    ['Spam Reporting Address', 'unsubscribed'],
     ['Spam Content', 'soft_bounce'],
     ['Invalid SMTPAPI header', 'soft_bounce'],
     ['Recipient List over Package Quota', 'soft_bounce'],
