@@ -2,6 +2,7 @@ import type { ImportSummary } from '../contacts/file-import.ts'
 import type { UnusedColumn } from '../contacts/mapping.ts'
 import type { ReasonCount } from '../contacts/reject-reasons.ts'
 import type { RowCounts } from '../contacts/row-counts.ts'
+import type { UncountedType } from '../contacts/uncounted-types.ts'
 import { hanging } from '../reports/layout.ts'
 import type { Phrase, Phrases, Speech } from '../reports/words.ts'
 import { rejectText } from './reject-words.ts'
@@ -38,6 +39,8 @@ export function kindText(kind: ImportSummary['kind'], { language }: Pick<Speech,
 
 /** Reasons named in a summary at most; `--json` has more of them, the reject file all. */
 const NAMED_REASONS = 5
+/** Types named in a summary at most. */
+const NAMED_TYPES = 5
 /** Columns named in a summary at most. */
 const NAMED_COLUMNS = 12
 
@@ -103,6 +106,9 @@ export function formatSummary(
     ...(said.length > 0 ? [`  ${said.join(comma)}${filed}`] : []),
     ...reasonLines([...summary.reasons, ...summary.warningReasons], speech, width),
     ...(summary.unused.length > 0 ? [unusedLine(summary.unused, en)] : []),
+    ...(summary.uncounted.length > 0
+      ? hanging(uncountedText(summary.uncounted, speech), width - 2).map((line) => `  ${line}`)
+      : []),
   ].join('\n')
 }
 
@@ -221,6 +227,20 @@ export function failedMostly(
       : `超过一半的行被拒收（${figures}）`
   if (likely !== undefined) return en ? `${what}: probably ${likely}` : `${what}：很可能是${likely}`
   return en ? `${what}: look at the file before the next step` : `${what}：请先检查文件，再进行下一步`
+}
+
+/** Whoever did these things alone looks as if they did nothing, and is written to. */
+function uncountedText(uncounted: readonly UncountedType[], { language, count }: Speech): string {
+  const en = language === 'en'
+  const named = uncounted.slice(0, NAMED_TYPES).map(({ type, rows, meant }) => {
+    const hint = meant === undefined ? '' : en ? ` (did you mean ${meant}?)` : `（是否指 ${meant}？）`
+    return en ? `${count(rows)} ${type}${hint}` : `${type} ${count(rows)} 行${hint}`
+  })
+  const more = uncounted.length - named.length
+  const rest = more > 0 ? (en ? ` and ${more} more types` : ` 等另外 ${more} 种`) : ''
+  return en
+    ? `not counted as activity: ${named.join(', ')}${rest}; what is belongs under \`activity\` in winback.yaml`
+    : `未计为活跃行为：${named.join('，')}${rest}；应计入的类型请写入 winback.yaml 的 \`activity\``
 }
 
 function unusedLine(unused: readonly UnusedColumn[], en: boolean): string {

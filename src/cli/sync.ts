@@ -157,6 +157,7 @@ export function formatSync(summary: SyncSummary, speech: Speech, width: number):
       {
         ...summary,
         unused: [],
+        uncounted: [],
         changed: false,
         file: dryRun ? `${sync}${dry}` : sync,
         rejectFile: rejectFile === undefined ? undefined : shown(rejectFile),

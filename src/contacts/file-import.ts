@@ -14,6 +14,7 @@ import { bindFields, type FieldReader, type ImportMapping, type UnusedColumn } f
 import { openRejects } from './rejects.ts'
 import { type Merged, noRows, type RowCounts } from './row-counts.ts'
 import { type FileRow, filledUp, openRows } from './rows.ts'
+import type { UncountedType } from './uncounted-types.ts'
 import type { Writer } from './writers.ts'
 
 /** What an import must know of winback.yaml; a `Workspace` is one. */
@@ -66,6 +67,8 @@ export interface ImportSummary extends RowCounts {
   rejectFile: string | undefined
   /** Columns of the header that were left alone; of other formats none is known. */
   unused: readonly UnusedColumn[]
+  /** Of activity: types that nothing is read of. */
+  uncounted: readonly UncountedType[]
   /** The file was written to or replaced while it was read: it may have been half of what it was to be. */
   changed: boolean
 }
@@ -172,6 +175,7 @@ function emptySummary(kind: ImportSummary['kind'], file: string): ImportSummary 
     seconds: 0,
     rejectFile: undefined,
     unused: [],
+    uncounted: [],
     changed: false,
   }
 }

@@ -26,6 +26,7 @@ import { linkingOf } from './persons.ts'
 import type { Merged, Told } from './row-counts.ts'
 import type { FileRow, RowValues } from './rows.ts'
 import { mergeSuppressions, SUPPRESSION_FIELDS, suppressionReader } from './suppressions.ts'
+import { countTypes } from './uncounted-types.ts'
 import { compareNumbers } from './whole-numbers.ts'
 import { activityWriter, contactWriter, listWriter, partitionsOf } from './writers.ts'
 
@@ -77,7 +78,8 @@ export async function importActivity(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const now = options.clock.now()
-  return importFile(database, file, options, {
+  const types = countTypes(options.workspace)
+  const summary = await importFile(database, file, options, {
     kind: 'activity',
     fields: ACTIVITY_FIELDS,
     required: ['external_id', 'type', 'occurred_at'],
@@ -90,9 +92,11 @@ export async function importActivity(
         now,
         workspace: options.workspace,
         hooks: options.hooks ?? {},
+        heard: types.hear,
         partition: partitionsOf(database),
       }),
   })
+  return { ...summary, uncounted: types.uncounted() }
 }
 
 /** Imports addresses nothing is to be sent to. Otherwise like {@link importContacts}. */

@@ -106,17 +106,23 @@ export interface ActivityWriterOptions {
   readonly workspace: ActivityRules & { readonly currency: string }
   readonly decimal?: '.' | ',' | undefined
   readonly hooks: Hooks
+  /** Hears the type of each row that is taken. */
+  readonly heard?: ((type: string) => void) | undefined
   /** Makes the partitions of months that have none. */
   readonly partition: (tx: Transaction, months: readonly Date[]) => Promise<void>
 }
 
 /** What people did. */
 export function activityWriter(getters: Getters, options: ActivityWriterOptions): Writer {
-  const { date, now, workspace, decimal, hooks, partition } = options
+  const { date, now, workspace, decimal, hooks, heard, partition } = options
   const written = { currency: workspace.currency, decimal }
   const read = activityReader(getters, { date, latest: now.getTime() }, written)
   return listWriter(
-    (values, _row, warn) => read(values, warn),
+    (values, _row, warn) => {
+      const event = read(values, warn)
+      if (typeof event !== 'string') heard?.(event.type)
+      return event
+    },
     async (tx, events) => {
       await partition(tx, monthsWith(events.map(({ occurredAt }) => occurredAt)))
       return { ...(await mergeActivity(tx, events, { now, workspace, hooks })), updated: 0 }

@@ -94,6 +94,7 @@ describe('what verbs print', () => {
         `${id},order,${ago(silent + 60)},120`,
         `${id},session,${ago(silent)},`,
       ]),
+      `u1,Session,${ago(90)},`,
     ])
     await write('stop.csv', ['email,phone', 'u119@shop.example', 'z', 'u118@shop.example,none'])
     await write('consents.csv', ['external_id,channel,decision,decided_at', 'u1,email,given,2026-01-02'])

@@ -67,6 +67,7 @@ test('an import says what came in, and where the rest is', () => {
     seconds: 2,
     rejectFile: 'customers.csv.rejects.csv',
     unused: [],
+    uncounted: [],
     changed: false,
   } as const
   expect(formatSummary(summary, english, 80)).toBe(
@@ -98,6 +99,18 @@ test('an import says what came in, and where the rest is', () => {
       .at(-1),
   ).toBe(
     '  not used: e-mail (did you mean email? --map email=e-mail), shoe_size, column 5, another locale (the first was read; for this one, --map locale=5)',
+  )
+  const uncounted = [
+    { type: 'purchase', rows: 1200 },
+    { type: 'Session', rows: 1, meant: 'session' },
+  ]
+  const typed = { ...summary, rejected: 0, warnings: 0, reasons: [], uncounted }
+  expect(formatSummary(typed, english, 80).split('\n').slice(-2)).toEqual([
+    '  not counted as activity: 1,200 purchase, 1 Session (did you mean session?);',
+    '    what is belongs under `activity` in winback.yaml',
+  ])
+  expect(formatSummary(typed, chinese, 80)).toMatch(
+    /未计为活跃行为：purchase 1,200 行，Session 1 行（是否指 session？）/,
   )
 })
 

@@ -81,6 +81,21 @@ u1,session,2026-01-05,,USD
     expect((await summed(database)).at(-1)).toMatchObject({ orders_count: 1, orders_total: 0 })
   })
 
+  it('names the types that nothing is read of: whoever has them alone looks as if they did nothing', async () => {
+    const database = await emptiedDatabase()
+    const types = ['purchase', 'Session', 'purchase', 'order', 'nps', 'session']
+    const lines = types.map((type) => `u1,${type},2026-01-02\n`).join('')
+    const path = file('types.csv', `external_id,type,occurred_at\n${lines}`)
+    const summary = await importActivity(database, path, options())
+    expect(summary).toMatchObject({
+      inserted: 6,
+      uncounted: [
+        { type: 'purchase', rows: 2 },
+        { type: 'Session', rows: 1, meant: 'session' },
+      ],
+    })
+  })
+
   it('sums what each contact did; the same file again adds nothing, true duplicates stay', async () => {
     const database = await emptiedDatabase()
     await importContacts(
