@@ -16,12 +16,12 @@ export interface DigestMail {
   readonly images: readonly { readonly cid: string; readonly content: Buffer }[]
 }
 
-/** Pixels; twice as many in the picture, so that it is sharp on a phone. */
-const CHART = { width: 600, height: 320 }
+/** Pixels; twice as many in the picture, so that it is sharp on a phone, which makes it a third smaller: letters stay readable. */
+const CHART = { width: 480, height: 300 }
 
 /** A chart as a PNG. */
 export async function chartPng(chart: Chart, locale: string): Promise<Buffer> {
-  return await renderPng(drawSvg(plotOption(chart, locale), CHART))
+  return await renderPng(drawSvg(plotOption(chart, locale, CHART.width), CHART))
 }
 
 /**
@@ -48,11 +48,11 @@ export async function composeDigest(
       ...sheet.about.map((line) => `<p style="${FAINT}">${inHtml(line)}</p>`),
       ...sheet.sentences.map(
         ({ text, tone }) =>
-          `<p style="font-size:16px;margin:12px 0;color:${COLOURS[tone]}">${inHtml(text)}</p>`,
+          `<p style="font-size:16px;margin:12px 0;color:${COLOURS[tone]}">${coded(text)}</p>`,
       ),
       ...charts,
       ...sheet.tables.filter((table) => table.rows.length > 0).map(tableHtml),
-      ...sheet.notes.map((note) => `<p style="${FAINT}">${inHtml(note)}</p>`),
+      ...sheet.notes.map((note) => `<p style="${FAINT}">${coded(note)}</p>`),
     ].join('\n')
   })
   return {
@@ -78,12 +78,23 @@ const COLOURS: Readonly<Record<Tone, string>> = {
 }
 
 function tableHtml(table: SheetTable): string {
+  // Chinese breaks after any letter: a column that has no width would be one letter wide on a phone.
+  const width = (tag: 'th' | 'td', align: 'left' | 'right') =>
+    align === 'left' ? 'min-width:4.6em;' : tag === 'td' ? 'white-space:nowrap;' : 'min-width:2.2em;'
   const cell = (tag: 'th' | 'td', at: number, text: string) =>
-    `<${tag} style="text-align:${table.columns[at]?.align ?? 'left'};padding:4px 10px 4px 0;border-bottom:1px solid #e5e7eb;${tag === 'th' ? 'font-weight:500;color:#6b7280' : ''}">${inHtml(text)}</${tag}>`
+    `<${tag} style="${width(tag, table.columns[at]?.align ?? 'left')}text-align:${table.columns[at]?.align ?? 'left'};padding:4px 5px 4px 0;border-bottom:1px solid #e5e7eb;${tag === 'th' ? 'font-weight:500;font-size:12px;color:#6b7280' : ''}">${inHtml(text)}</${tag}>`
   const head = table.columns.map(({ title }, at) => cell('th', at, title)).join('')
   const rows = table.rows.map((row) => `<tr>${row.map(({ text }, at) => cell('td', at, text)).join('')}</tr>`)
   return `<h2 style="font-size:15px;font-weight:600;margin:24px 0 6px">${inHtml(table.title)}</h2>
-<div style="overflow-x:auto"><table role="table" style="border-collapse:collapse;font-size:14px"><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
+<div style="overflow-x:auto"><table role="table" style="border-collapse:collapse;font-size:13px"><thead><tr>${head}</tr></thead><tbody>${rows.join('')}</tbody></table></div>`
+}
+
+/** Text in which what is typed stands between backticks. */
+function coded(text: string): string {
+  return text
+    .split('`')
+    .map((part, at) => (at % 2 === 1 ? `<code>${inHtml(part)}</code>` : inHtml(part)))
+    .join('')
 }
 
 function inHtml(text: string): string {

@@ -6,6 +6,7 @@ import { openCampaignBook } from '../../src/config/book.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { makeDigest, sendDueDigest } from '../../src/service/digest.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
+import { hasBrowser, openWindow } from '../support/browser.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
@@ -68,6 +69,8 @@ it('comes once a week to everybody, with words, tables and charts as pictures, a
   expect(html).not.toContain('>周一速览<')
   expect(html).toContain('前一周为 90 人')
   expect(html).not.toMatch(/src="https?:/)
+  // What is typed stands as code, not between the marks that the terminal has for it.
+  expect(html).not.toContain('`')
   const [picture] = mail?.attachments ?? []
   expect(picture?.contentType).toBe('image/png')
   expect(picture?.content.subarray(1, 4).toString('latin1')).toBe('PNG')
@@ -78,6 +81,26 @@ it('comes once a week to everybody, with words, tables and charts as pictures, a
   )
   expect(digests).toEqual([{ state: 'sent', at: new Date('2026-03-02T08:00:00Z') }])
 })
+
+it.runIf(hasBrowser)(
+  'is read on a phone: no column is a letter wide, and none is beyond the edge',
+  async () => {
+    const { context, page } = await openWindow('', '', { language: 'zh-CN', scheme: 'light', width: 375 }, [])
+    for (const locale of ['zh-CN', 'en']) {
+      const { html = '' } = (await makeDigest(shop.runtime, { locale })) ?? {}
+      await page.setContent(html)
+      expect(await page.locator('table').count()).toBeGreaterThan(3)
+      const [narrow, beyond] = (await page.evaluate(`[
+      [...document.querySelectorAll('td')].filter((each) => each.clientWidth < 3 * 13 && each.textContent.length > 6).length,
+      [...document.querySelectorAll('table')].filter((each) => each.scrollWidth > each.parentElement.clientWidth).length]`)) as [
+        number,
+        number,
+      ]
+      expect({ locale, narrow, beyond }).toEqual({ locale, narrow: 0, beyond: 0 })
+    }
+    await context.close()
+  },
+)
 
 it('begins with what all campaigns brought together, where a control group is kept and all are asked for', async () => {
   const runtime = { ...shop.runtime, workspace: { ...shop.runtime.workspace, control: 0.1 } }
