@@ -21,7 +21,11 @@ let painters: Promise<Painters> | undefined
  * @returns a PNG file
  */
 export async function renderPng(svg: string, scale = 2): Promise<Buffer> {
-  painters ??= openPainters()
+  painters ??= openPainters().catch((error: unknown) => {
+    // What kept them from being read may be over by the next picture.
+    painters = undefined
+    throw error
+  })
   const png = await (await painters).run({ svg, scale })
   return Buffer.from(png.buffer, png.byteOffset, png.byteLength)
 }

@@ -142,7 +142,8 @@ export function openEmail(
     ...(reader ? { receipts: reader } : {}),
     send: async (message) => {
       const mail = await composeMail(message, head).catch(messageOf)
-      if (typeof mail === 'string') return { outcome: 'rejected', reason: 'content', detail: mail }
+      // A picture was not drawn, which is this machine's doing (no memory, no thread), and not the message's.
+      if (typeof mail === 'string') return { outcome: 'retry', detail: mail, unsent: true }
       return classify(await transport.send(mail))
     },
     check: async () => `${await transport.check()}, from ${sender.address}`,

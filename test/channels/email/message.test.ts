@@ -75,6 +75,29 @@ function headLines(mail: CapturedMail): string[] {
 }
 
 describe('a mail', () => {
+  it('whose picture is not drawn is tried again, and nothing of it goes out', async () => {
+    const channel = open()
+    let drawn = 0
+    const draw = async () => {
+      drawn += 1
+      if (drawn === 1) throw new Error('no thread could be started')
+      return Buffer.from('picture')
+    }
+    const content = {
+      ...{ subject: 'Hello', fromName: undefined, html: '<img src="cid:chart-1">', text: 'Hi' },
+      images: [{ cid: 'chart-1', draw }],
+    }
+    const message = { contactId: 1, touchpointId: 1, key: 'tp-1', address: 'li@mail.example', content }
+    expect(await channel.send(message)).toEqual({
+      outcome: 'retry',
+      detail: 'no thread could be started',
+      unsent: true,
+    })
+    expect(server.messages).toHaveLength(0)
+    expect(await channel.send(message)).toMatchObject({ outcome: 'sent' })
+    await channel.close()
+  })
+
   it('names itself to SendGrid, who says of no complaint which Message-ID it is about', async () => {
     const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
     const public_key = publicKey.export({ format: 'der', type: 'spki' }).toString('base64')
