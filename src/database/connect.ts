@@ -3,7 +3,8 @@ import { type SQL, sql } from 'drizzle-orm'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { PgDialect } from 'drizzle-orm/pg-core'
 import pg from 'pg'
-import { connectionRemedy, messageOf, WinbackError } from '../errors.ts'
+import { messageOf, WinbackError } from '../errors.ts'
+import { connectionRemedy } from './connection-remedies.ts'
 import { SCHEMA_NAME } from './schema-name.ts'
 
 export type Orm = NodePgDatabase

@@ -1,5 +1,6 @@
 import { createPostgresBackend, Queue } from 'bullmq'
-import { connectionRemedy, messageOf, WinbackError } from '../errors.ts'
+import { connectionRemedy } from '../database/connection-remedies.ts'
+import { messageOf, WinbackError } from '../errors.ts'
 import { type Engine, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
 import { atMost, FAREWELL } from './farewell.ts'
 import type { Job } from './jobs.ts'

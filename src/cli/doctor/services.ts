@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
-import { connectionRemedy, messageOf, WinbackError } from '../../errors.ts'
+import { connectionRemedy } from '../../database/connection-remedies.ts'
+import { messageOf, WinbackError } from '../../errors.ts'
 import type { Say } from '../locale.ts'
 import { channelText } from './channel-words.ts'
 import { type Finding, fine, unavailable, wrong } from './finding.ts'

@@ -1,8 +1,9 @@
 import type { SourceDocument } from '../../config/document.ts'
 import { formatPath, type Path, valueAt } from '../../config/document.ts'
 import { nearest } from '../../config/nearest-name.ts'
+import { connectionRemedy } from '../../database/connection-remedies.ts'
 import { isOutage } from '../../database/outage.ts'
-import { ConfigError, codeOf, connectionRemedy, messageOf, type Problem, WinbackError } from '../../errors.ts'
+import { ConfigError, codeOf, messageOf, type Problem, WinbackError } from '../../errors.ts'
 import type { ColumnTrouble } from './columns.ts'
 
 // What goes wrong with somebody else's database, in terms of winback.yaml: the place to mend, and how.
