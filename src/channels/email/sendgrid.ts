@@ -63,8 +63,14 @@ const event = z.looseObject({
   sg_machine_open: z.boolean().optional().catch(undefined),
 })
 
-/** A signature older than this is a replay. Seconds. */
-const FRESH = 600
+/**
+ * Seconds for which a signature is good. What was not answered SendGrid sends again for a day, and nowhere says that it signs
+ * anew: after an outage, a closer look would turn away all that was reported meanwhile. An event that comes again changes
+ * nothing, whoever sends it.
+ */
+const GOOD = 2 * 86_400
+/** Seconds by which its clock may be ahead of ours. */
+const AHEAD = 600
 
 export function readSendgrid(webhook: Webhook, key: KeyObject): Receipts | RefusedWebhook {
   const signature = webhook.headers['x-twilio-email-event-webhook-signature']
@@ -75,7 +81,7 @@ export function readSendgrid(webhook: Webhook, key: KeyObject): Receipts | Refus
     return refused(401, 'the signature is not that of channels.email.receipts.sendgrid.public_key')
   }
   const age = webhook.now.getTime() / 1000 - Number(timestamp)
-  if (!(Math.abs(age) <= FRESH)) return refused(401, 'the signature is too old')
+  if (!(age <= GOOD && age >= -AHEAD)) return refused(401, 'the signature is too old')
   const parsed = parseEvents(webhook.body)
   if (!parsed) return refused(400, 'expected a JSON array of events')
   return { outcome: 'accepted', replies: [], events: parsed.flatMap((one) => eventOf(one) ?? []) }

@@ -319,6 +319,15 @@ describe('SendGrid', () => {
     })
   })
 
+  it('is taken for as long as SendGrid tries again, a day, for it may be signed when it was sent first', async () => {
+    const body = JSON.stringify([event({ event: 'delivered' })])
+    const yesterday = String(now.getTime() / 1000 - 86_400)
+    expect(await post('sendgrid', body, signed(body, yesterday))).toMatchObject({
+      outcome: 'accepted',
+      events: [{ ...REFERENCE, kind: 'delivered' }],
+    })
+  })
+
   it('is refused unsigned, changed, late, or by another key', async () => {
     const body = JSON.stringify([event({ event: 'delivered' })])
     const other = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -326,7 +335,8 @@ describe('SendGrid', () => {
       [body, {}, 401],
       [`${body} `, signed(body), 401],
       [body, { ...signed(body), 'x-twilio-email-event-webhook-timestamp': '1' }, 401],
-      [body, signed(body, String(now.getTime() / 1000 - 601)), 401],
+      [body, signed(body, String(now.getTime() / 1000 - 2 * 86_400 - 1)), 401],
+      [body, signed(body, String(now.getTime() / 1000 + 601)), 401],
       [body, signed(body, timestamp, other.privateKey), 401],
       ['{}', signed('{}'), 400],
       ['[{"event":1}]', signed('[{"event":1}]'), 400],
