@@ -1,4 +1,4 @@
-import { type Answered, type Misbehaviour, openProvider } from '../../test/support/provider.ts'
+import { type LoopbackAnswer, type Misbehaviour, openProvider } from '../../test/support/provider.ts'
 import { type Fault, startSmtp } from '../../test/support/smtp.ts'
 import type { Luck } from './luck.ts'
 
@@ -69,10 +69,10 @@ export async function openProviders(luck: Luck, onTaken: (handover: Handover) =>
   const see = (text: string) => {
     if (text.includes('[]')) blanks.push(text)
   }
-  const json = (status: number, body: object): Answered => ({ status, body: JSON.stringify(body) })
+  const json = (status: number, body: object): LoopbackAnswer => ({ status, body: JSON.stringify(body) })
 
   /** A provider that knows no repeats: what it may have delivered counts, whatever it answers. */
-  const deliver = (channel: Far, reference: string, answer: object): Answered | Misbehaviour => {
+  const deliver = (channel: Far, reference: string, answer: object): LoopbackAnswer | Misbehaviour => {
     if (!well && luck.chance(WRONG)) {
       const wrong = luck.below(4)
       if (wrong === 0) return { status: 429, headers: { 'Retry-After': '2' } }
@@ -101,7 +101,7 @@ export async function openProviders(luck: Luck, onTaken: (handover: Handover) =>
   }
 
   /** The shop's own, which credits accounts, each once for a key. */
-  const credit = (key: string, text: string): Answered | Misbehaviour => {
+  const credit = (key: string, text: string): LoopbackAnswer | Misbehaviour => {
     if ((credits.get(key) ?? text) !== text) odd.push(key)
     if (!well && luck.chance(WRONG)) {
       const wrong = luck.below(5)

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
-import { type Chunk, chunksAfter, inChunk, isDone, type Progress, withDone } from '../database/chunks.ts'
+import { type Chunk, chunksAfter, inChunk, isDone, type PassProgress, withDone } from '../database/chunks.ts'
 import {
   type Database,
   execute,
@@ -48,7 +48,7 @@ export interface RunResult {
   readonly ended: number
 }
 
-interface RunRow extends Progress {
+interface RunRow extends PassProgress {
   readonly runId: number
   readonly version: number
   readonly asOf: Date
@@ -260,7 +260,7 @@ async function samePersonsBeyond(session: Session, chunk: Chunk): Promise<number
   return found.map(({ contactId }) => contactId)
 }
 
-type RunState = Progress & Pick<RunRow, 'state'>
+type RunState = PassProgress & Pick<RunRow, 'state'>
 
 async function readRun(tx: Transaction, runId: number, lock: SQL = sql``): Promise<RunState> {
   const [run] = await rows<RunState>(

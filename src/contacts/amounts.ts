@@ -4,7 +4,7 @@ import { numberReader } from './numbers.ts'
 // beside the number says what it is in; nothing is converted, so that has to be the workspace's currency.
 
 /** Integer micros, null where there is none; what it is in, where that is another currency; or why it is no amount. */
-export type Amount = { readonly micros: number | null } | { readonly foreign: string } | string
+export type ReadAmount = { readonly micros: number | null } | { readonly foreign: string } | string
 
 export interface AmountWriting {
   /** ISO 4217: the workspace's. */
@@ -29,7 +29,7 @@ const MARK = String.raw`([^\d\s.,+\-'’]{1,4}\.?)?`
 const MARKED = new RegExp(String.raw`^([+-]?)\s*${MARK}\s*([+-]?)\s*([\d.,'’\s]*\d)\s*${MARK}$`, 'u')
 
 /** How values of `value` are read; each of them names it where it is no amount. */
-export function amountReader({ currency, decimal = '.' }: AmountWriting): (value: unknown) => Amount {
+export function amountReader({ currency, decimal = '.' }: AmountWriting): (value: unknown) => ReadAmount {
   const own = marksOf(currency)
   return (value) => {
     const plain = microsOf(value, decimal)

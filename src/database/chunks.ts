@@ -27,7 +27,7 @@ export async function chunksAfter(session: Session, cursor: number): Promise<Chu
 }
 
 /** How far a pass has come whose chunks end in any order. */
-export interface Progress {
+export interface PassProgress {
   /** Everything up to this contact id is done. */
   readonly cursor: number
   /** The ends of the chunks beyond it that are done. */
@@ -35,12 +35,12 @@ export interface Progress {
 }
 
 /** Whether the chunk that ends at `to` is done. Pure. */
-export function isDone({ cursor, ahead }: Progress, to: number): boolean {
+export function isDone({ cursor, ahead }: PassProgress, to: number): boolean {
   return to <= cursor || ahead.includes(to)
 }
 
 /** How far a pass has come once the chunk that ends at `to` is done, too: the cursor goes on over all that are. Pure. */
-export function withDone({ cursor, ahead }: Progress, to: number): Progress {
+export function withDone({ cursor, ahead }: PassProgress, to: number): PassProgress {
   const beyond = new Set([...ahead, to])
   let reached = cursor
   for (let next = endAfter(reached); beyond.delete(next); next = endAfter(reached)) reached = next

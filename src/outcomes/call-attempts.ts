@@ -27,7 +27,7 @@ export interface Attempt {
   readonly phone?: string | undefined
 }
 
-export interface CallTerms {
+export interface AttemptTerms {
   /** Micros an hour. */
   readonly wage: number
   /** Attempts until a call that reaches nobody is given up. */
@@ -127,7 +127,7 @@ export async function recordAttempt(
   now: Date,
   key: CallKey,
   attempt: Attempt,
-  terms: CallTerms,
+  terms: AttemptTerms,
 ): Promise<AttemptAnswer> {
   const ends = endsMarketing(attempt)
   const held = await holdCall(tx, key, ends !== undefined, terms.reached)

@@ -5,7 +5,7 @@ import type { TextStyle } from './report.ts'
 import { type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { costSentences, variantCostTables } from './variant-costs-text.ts'
 import { nameOf } from './variant-words.ts'
-import type { ComparedStep, Comparison, VariantFigures } from './variants.ts'
+import type { ComparedStep, VariantComparison, VariantFigures } from './variants.ts'
 import { pValue, type Speech, span } from './words.ts'
 
 // Variants of a step in words, in both languages: a sentence a step, and all of them as one table.
@@ -69,7 +69,7 @@ export function variantTables(steps: readonly ComparedStep[], off: boolean, styl
 
 function comparisonTable(steps: readonly ComparedStep[], off: boolean, style: TextStyle): SheetTable {
   const { speech, cell, en } = writing(style)
-  const line = (step: ComparedStep, { variant, difference, adjusted, verdict }: Comparison) => {
+  const line = (step: ComparedStep, { variant, difference, adjusted, verdict }: VariantComparison) => {
     const silent = off || step.split.alarm
     const first = step.variants[0]?.name ?? ''
     const name = nameOf(step, steps, speech)
@@ -114,7 +114,7 @@ export function variantNotes(steps: readonly ComparedStep[], { language }: Speec
   ]
 }
 
-function verdictWord(verdict: Comparison['verdict'], en: boolean): string {
+function verdictWord(verdict: VariantComparison['verdict'], en: boolean): string {
   switch (verdict) {
     case 'better':
       return en ? 'brings back more' : '召回更多'
@@ -199,7 +199,7 @@ function openText({ variants, comparisons }: ComparedStep, speech: Speech): stri
 /** For the comparison that would be told first; beyond a million, nobody waits for it. */
 function neededText(
   [first]: readonly VariantFigures[],
-  comparisons: readonly Comparison[],
+  comparisons: readonly VariantComparison[],
   speech: Speech,
 ): string {
   const needed = Math.min(

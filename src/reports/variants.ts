@@ -31,7 +31,7 @@ export interface VariantFigures extends ArmFigures {
 }
 
 /** A variant against the step's first. */
-export interface Comparison {
+export interface VariantComparison {
   readonly variant: string
   /** Its recall rate minus the first's, with the Newcombe interval: for one look. */
   readonly difference: Estimate | NotEnough
@@ -62,7 +62,7 @@ export interface ComparedStep {
   readonly split: VariantSplit
   /** In the order of the file: the first is the one the others are held against. */
   readonly variants: readonly VariantFigures[]
-  readonly comparisons: readonly Comparison[]
+  readonly comparisons: readonly VariantComparison[]
   /** Somebody drew one more than once: their lapses are taken together in all intervals. */
   readonly repeated: boolean
   /** What a recall is worth to the campaign, micros. */
@@ -206,7 +206,7 @@ export function compareWithFirst(
   figures: readonly VariantFigures[],
   again: readonly PairCell[] = [],
   recallValue?: number,
-): Comparison[] {
+): VariantComparison[] {
   const [first, ...others] = figures
   if (!first) return []
   const groupOf = ({ recalled, matured }: Counts) => ({ recalled, assigned: matured })

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import { expect, it, test } from 'vitest'
-import { type Amount, amountReader } from '../../src/contacts/amounts.ts'
+import { amountReader, type ReadAmount } from '../../src/contacts/amounts.ts'
 import { importActivity } from '../../src/contacts/import.ts'
 import { rows } from '../../src/database/connect.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { file, options } from './files.ts'
 
-const read = (currency: string, value: unknown, decimal: '.' | ',' = '.'): number | null | Amount => {
+const read = (currency: string, value: unknown, decimal: '.' | ',' = '.'): number | null | ReadAmount => {
   const amount = amountReader({ currency, decimal })(value)
   return typeof amount === 'object' && 'micros' in amount ? amount.micros && amount.micros / 1e6 : amount
 }

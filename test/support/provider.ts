@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { Answered, Asked } from '../../src/simulator/providers/loopback.ts'
+import type { LoopbackAnswer, LoopbackRequest } from '../../src/simulator/providers/loopback.ts'
 
-export type { Answered, Asked } from '../../src/simulator/providers/loopback.ts'
+export type { LoopbackAnswer, LoopbackRequest } from '../../src/simulator/providers/loopback.ts'
 
 // A provider of the test's own, over real HTTP: it says what it was asked and answers as it is told.
 
@@ -11,13 +11,13 @@ export type Misbehaviour = 'silence' | 'hang up'
 
 export interface Provider {
   readonly url: string
-  readonly asked: Asked[]
+  readonly asked: LoopbackRequest[]
   /** How many requests came in, those included that `instead` was done to. */
   readonly reached: number
   /** The most requests that were under way at one time. */
   readonly peak: number
   /** Undefined: as `serve` says. */
-  instead: Answered | Misbehaviour | undefined
+  instead: LoopbackAnswer | Misbehaviour | undefined
   stop(): Promise<void>
 }
 
@@ -26,10 +26,10 @@ export interface Provider {
  * @param at the port it listens at; one that is free, by default
  */
 export async function openProvider(
-  serve: (asked: Asked) => Answered | Misbehaviour,
+  serve: (asked: LoopbackRequest) => LoopbackAnswer | Misbehaviour,
   at = 0,
 ): Promise<Provider> {
-  const asked: Asked[] = []
+  const asked: LoopbackRequest[] = []
   let underWay = 0
   let reached = 0
   let peak = 0

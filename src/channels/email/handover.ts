@@ -14,7 +14,7 @@ export interface SmtpFailure {
   readonly response?: string | undefined
 }
 
-export type Attempt =
+export type SmtpAttempt =
   | { readonly taken: true; readonly response: string; readonly messageId: string }
   | {
       readonly taken: false
@@ -141,7 +141,7 @@ function rejection(
 }
 
 /** What an attempt came to. Total: any failure has an outcome. */
-export function classify(attempt: Attempt): Delivery {
+export function classify(attempt: SmtpAttempt): Delivery {
   if (attempt.taken) {
     return { outcome: 'sent', providerId: attempt.messageId, detail: attempt.response }
   }

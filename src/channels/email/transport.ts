@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { SendMailOptions, SMTPPoolOptions } from 'nodemailer'
 import { messageOf, WinbackError } from '../../errors.ts'
 import { LOOPBACK } from '../private-hosts.ts'
-import type { Attempt, SmtpFailure } from './handover.ts'
+import type { SmtpAttempt, SmtpFailure } from './handover.ts'
 import { openLine } from './line.ts'
 import { type EmailSettings, mustEncrypt } from './settings.ts'
 
@@ -32,7 +32,7 @@ const ASKED_AGAIN = 5
 
 export interface Transport {
   /** Never throws for what a server may do. Has ended within the deadline. */
-  send(mail: SendMailOptions): Promise<Attempt>
+  send(mail: SendMailOptions): Promise<SmtpAttempt>
   /** @throws what keeps the server from being used */
   check(): Promise<string>
   /** Ends what is under way: a reply that has not come by now is waited for no longer. */
@@ -155,7 +155,7 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
   const options = poolOptions(settings, timing)
   const lines: Lines = { waiting: new WeakSet(), bodies: new WeakMap(), stoodAt: Number.NEGATIVE_INFINITY }
   let pool: ReturnType<typeof openPool> | undefined
-  const underWay = new Set<Promise<Attempt>>()
+  const underWay = new Set<Promise<SmtpAttempt>>()
   const aborts = new Set<AbortController>()
   let closed = false
   let left = false
@@ -164,7 +164,7 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
   /** When the server last took a message; real time, ms. */
   let takenAt = Number.NEGATIVE_INFINITY
 
-  const ask = async (mail: SendMailOptions, signal: AbortSignal): Promise<Attempt> => {
+  const ask = async (mail: SendMailOptions, signal: AbortSignal): Promise<SmtpAttempt> => {
     const body = () => lines.bodies.get(signal)
     const begun = performance.now()
     try {
@@ -206,7 +206,7 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
     }
   }
 
-  const attempt = async (mail: SendMailOptions): Promise<Attempt> => {
+  const attempt = async (mail: SendMailOptions): Promise<SmtpAttempt> => {
     const abort = new AbortController()
     aborts.add(abort)
     const timer = setTimeout(() => abort.abort(), timing.deadline)
@@ -260,7 +260,7 @@ export function openTransport(settings: EmailSettings, timing: Timing): Transpor
  * Whether a server has had enough of a connection rather than of us: it says 421 (RFC 5321, 4.2.2) to a command about the
  * message, or hangs up on it. Nothing of the message was handed over. Some take so many of a connection, or one.
  */
-function isUsedUp(said: Attempt): boolean {
+function isUsedUp(said: SmtpAttempt): boolean {
   if (said.taken || said.bodyRead) return false
   const { code, command, responseCode } = said.failure
   return responseCode === undefined

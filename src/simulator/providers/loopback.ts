@@ -5,21 +5,21 @@ import type { AddressInfo } from 'node:net'
 // one would check, and sends nothing on.
 
 /** A request as it came in. */
-export interface Asked {
+export interface LoopbackRequest {
   readonly method: string
   readonly path: string
   readonly headers: IncomingMessage['headers']
   readonly body: Buffer
 }
 
-export interface Answered {
+export interface LoopbackAnswer {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
 }
 
 /** What a provider says to a request. */
-export type Serve = (asked: Asked) => Answered
+export type Serve = (asked: LoopbackRequest) => LoopbackAnswer
 
 export interface Loopback {
   /** Ends in a slash. */
@@ -54,6 +54,10 @@ export async function openLoopback(serve: Serve): Promise<Loopback> {
 }
 
 /** An answer in JSON. */
-export function answer(value: unknown, status = 200, headers?: Readonly<Record<string, string>>): Answered {
+export function answer(
+  value: unknown,
+  status = 200,
+  headers?: Readonly<Record<string, string>>,
+): LoopbackAnswer {
   return { status, body: JSON.stringify(value), ...(headers ? { headers } : {}) }
 }

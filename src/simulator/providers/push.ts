@@ -1,5 +1,5 @@
 import { createVerify, type KeyObject, randomUUID, verify } from 'node:crypto'
-import { type Answered, type Asked, answer, type Serve } from './loopback.ts'
+import { answer, type LoopbackAnswer, type LoopbackRequest, type Serve } from './loopback.ts'
 
 /** What the three providers of pushes know us by. */
 export interface PushAccounts {
@@ -37,7 +37,11 @@ export function servePushes(
 }
 
 /** RFC 8292: the header `vapid t=…, k=…` holds a JWT by the key it names. */
-function isSignedByVapid({ headers }: Asked, origin: string, account: PushAccounts['web']): boolean {
+function isSignedByVapid(
+  { headers }: LoopbackRequest,
+  origin: string,
+  account: PushAccounts['web'],
+): boolean {
   const [, token = '', key = ''] = /^vapid t=([^,]+), k=(\S+)$/.exec(headers.authorization ?? '') ?? []
   if (key !== account.publicKey) return false
   const [head = '', claims = '', signature = ''] = token.split('.')
@@ -77,7 +81,7 @@ function serveFcm(
   onTaken: (push: TakenPush) => void,
 ) {
   const bearers: string[] = []
-  return (asked: Asked): Answered | undefined => {
+  return (asked: LoopbackRequest): LoopbackAnswer | undefined => {
     if (asked.path === '/token') {
       const assertion = new URLSearchParams(asked.body.toString()).get('assertion') ?? ''
       const [head = '', claims = '', signature = ''] = assertion.split('.')
@@ -111,10 +115,10 @@ function serveFcm(
 
 function serveJpush(
   { appKey, masterSecret }: PushAccounts['jpush'],
-  asked: Asked,
+  asked: LoopbackRequest,
   isGone: (token: string) => boolean,
   onTaken: (push: TakenPush) => void,
-): Answered {
+): LoopbackAnswer {
   if (
     asked.headers.authorization !== `Basic ${Buffer.from(`${appKey}:${masterSecret}`).toString('base64')}`
   ) {

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { type Answered, type Asked, answer, type Serve } from './loopback.ts'
+import { answer, type LoopbackAnswer, type LoopbackRequest, type Serve } from './loopback.ts'
 
 // Providers of the operator's own, a voice robot and whatever stands behind the webhook: both check the signature by what
 // docs/channels.md says of it, and know keys.
@@ -25,7 +25,7 @@ export function serveRobot(secret: string, onTaken: (task: RobotTask) => void = 
 
 /** Whatever stands behind the webhook: takes every item of a batch. */
 export function serveWebhook(secret: string, onTaken: (items: number) => void = () => {}): Serve {
-  return (asked): Answered => {
+  return (asked): LoopbackAnswer => {
     if (!isSigned(asked, secret) || asked.headers['x-winback-key'] !== 'winback') return { status: 401 }
     const { items } = JSON.parse(asked.body.toString()) as { items: { key: string }[] }
     onTaken(items.length)
@@ -33,7 +33,7 @@ export function serveWebhook(secret: string, onTaken: (items: number) => void = 
   }
 }
 
-function isSigned({ headers, body }: Asked, secret: string): boolean {
+function isSigned({ headers, body }: LoopbackRequest, secret: string): boolean {
   const stamp = headers['x-winback-timestamp']
   const fresh = Math.abs(Number(stamp) - Date.now() / 1000) < 300
   return headers['x-winback-signature'] === signatureOf(secret, String(stamp), body.toString()) && fresh

@@ -11,7 +11,7 @@ import { smsSettings } from '../../../src/channels/sms/settings.ts'
 import { openSms, sms } from '../../../src/channels/sms/sms.ts'
 import { signTwilio } from '../../../src/channels/sms/twilio-receipts.ts'
 import { serveTwilio } from '../../../src/simulator/providers/twilio.ts'
-import { type Asked, openProvider } from '../../support/provider.ts'
+import { type LoopbackRequest, openProvider } from '../../support/provider.ts'
 import { readNow } from '../../support/receipts.ts'
 
 const NOW = new Date('2026-03-02T04:00:00Z')
@@ -101,7 +101,8 @@ const openTwilioServer = () => openProvider(serveTwilio({ sid: 'AC1', token: '12
 function json(value: unknown, status = 200) {
   return { status, body: JSON.stringify(value) }
 }
-const formOf = (asked: Asked | undefined) => Object.fromEntries(new URLSearchParams(asked?.body.toString()))
+const formOf = (asked: LoopbackRequest | undefined) =>
+  Object.fromEntries(new URLSearchParams(asked?.body.toString()))
 
 /** A report of each provider, as it would come in. Aliyun signs none: it calls a URL with a token. */
 const REPORTS = {

@@ -9,7 +9,7 @@ import { webhookSettings } from '../../../src/channels/webhook/settings.ts'
 import { openWebhook, webhook } from '../../../src/channels/webhook/webhook.ts'
 import { serveWebhook } from '../../../src/simulator/providers/signed.ts'
 import { eventually } from '../../support/eventually.ts'
-import { type Asked, openProvider } from '../../support/provider.ts'
+import { type LoopbackRequest, openProvider } from '../../support/provider.ts'
 import { readNow } from '../../support/receipts.ts'
 
 const SECRET = 'sixteen letters at least'
@@ -41,7 +41,8 @@ interface Item {
   to: { external_id: string; email?: string }
   text: string
 }
-const itemsOf = (asked: Asked): Item[] => (JSON.parse(asked.body.toString()) as { items: Item[] }).items
+const itemsOf = (asked: LoopbackRequest): Item[] =>
+  (JSON.parse(asked.body.toString()) as { items: Item[] }).items
 
 const now = new Date('2026-03-02T04:00:00Z')
 
@@ -152,7 +153,7 @@ describe('a batch', () => {
       [1, 2, 3, 4].map((id) => `own-tp-${id}`),
     )
     expect(server.asked.map((asked) => itemsOf(asked).length).toSorted()).toEqual([1, 3])
-    expect(itemsOf(server.asked[0] as Asked)[0]).toEqual({
+    expect(itemsOf(server.asked[0] as LoopbackRequest)[0]).toEqual({
       key: 'tp-1',
       reference: referenceOf({ contactId: 1, touchpointId: 1 }),
       to: { external_id: 'c-1', locale: 'en', timezone: 'UTC', email: 'li@x.example' },
@@ -161,7 +162,7 @@ describe('a batch', () => {
       text: 'Hi',
       html: '<p>Hi</p>',
     })
-    const keyOf = (asked: Asked | undefined) => asked?.headers['idempotency-key']
+    const keyOf = (asked: LoopbackRequest | undefined) => asked?.headers['idempotency-key']
     await Promise.all([3, 2, 1].map(send))
     expect(keyOf(server.asked[2])).toBe(keyOf(server.asked.find((asked) => itemsOf(asked).length === 3)))
     await channel.close()
