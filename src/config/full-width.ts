@@ -21,8 +21,16 @@ const TYPOGRAPHIC: Readonly<Record<string, readonly [name: string, plain: string
   '\u00a0': ['no-break space', ' '],
 }
 
+/** Characters that nobody sees, as chats and pages add them to what is copied. */
+export const UNSEEN = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/
+
+const codeOf = (character: string) =>
+  `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
+
 /** `：` is the full-width colon; write `:`. Undefined for every other character. */
 export function fullWidthHint(character: string): string | undefined {
+  if (UNSEEN.test(character))
+    return `a character that nobody sees (${codeOf(character)}) is here; take it out`
   if (character === '\u3000') return 'this is a full-width space (U+3000); write an ordinary space'
   if (character === '\u00a0') return 'this is a no-break space (U+00A0); write an ordinary space'
   const [name, plain] = TYPOGRAPHIC[character] ?? []
@@ -36,15 +44,34 @@ export function fullWidthHint(character: string): string | undefined {
 /** The offset of the first such character, or undefined. */
 export function firstFullWidth(text: string): number | undefined {
   const at = text.search(/[\u00a0\u3000。、【】“”„‘’\uff01-\uff5e]/)
-  return at === -1 ? undefined : at
+  const unseen = text.search(UNSEEN)
+  const both = [at, unseen].filter((each) => each !== -1)
+  return both.length === 0 ? undefined : Math.min(...both)
+}
+
+/** `о` of the Cyrillic alphabet for `o`: what a name has in the place of a letter that it was to have. */
+function lookAlike(found: string, meant: string): string | undefined {
+  const [letters, plain] = [[...found], [...meant]]
+  if (letters.length !== plain.length) return undefined
+  const at = letters.findIndex((letter, no) => letter !== plain[no])
+  const [letter = '', instead = ''] = [letters[at], plain[at]]
+  return letter > '\x7f' && instead <= '\x7f' && instead !== ''
+    ? `\`${letter}\` is another character (${codeOf(letter)}) than \`${instead}\``
+    : undefined
 }
 
 /** The problem, and what a full-width character in the value it names has to do with it. */
 export function explainFullWidth(problem: Problem): Problem {
-  const { found, message } = problem
+  const { found, message, path, suggestion } = problem
   // A condition is not named as a whole: its texts may hold what they like.
-  const at = found !== undefined && message.includes(found) ? firstFullWidth(found) : undefined
-  const hint = at === undefined ? undefined : fullWidthHint(found?.charAt(at) ?? '')
+  const named = found !== undefined && (message.includes(found) || path.endsWith(found))
+  const at = named ? firstFullWidth(found) : undefined
+  const hint =
+    at === undefined
+      ? named && suggestion !== undefined
+        ? lookAlike(found, suggestion)
+        : undefined
+      : fullWidthHint(found?.charAt(at) ?? '')
   return hint === undefined || message.includes(hint)
     ? problem
     : { ...problem, message: `${message} (${hint})` }

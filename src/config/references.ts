@@ -58,6 +58,17 @@ export function fillReferences(
   const problems = literalSecrets(document, [...SECRETS, ...outside])
   const masked = maskedUrls(document)
 
+  /** What nothing would fill in, and would be taken as it stands; a secret is told of already. */
+  const unclosed = (text: string, path: Path) => {
+    const offset = text.replaceAll(REFERENCE, (whole) => ' '.repeat(whole.length)).indexOf('${')
+    if (offset === -1 || problems.some((each) => each.path === formatPath(path))) return
+    problems.push({
+      severity: 'error',
+      location: document.locateInside(path, offset),
+      path: formatPath(path),
+      message: 'this `${` is closed nowhere; end it with `}`',
+    })
+  }
   const fill = (text: string, path: Path): string =>
     text.replaceAll(REFERENCE, (whole, inside: string, offset: number) => {
       const found = lookUp(inside, environment, directory)
@@ -86,6 +97,7 @@ export function fillReferences(
   const walk = (value: unknown, path: Path): unknown => {
     if (typeof value === 'string') {
       if (BARE.test(value)) bare(value, path)
+      unclosed(value, path)
       return isReference(value) ? fill(value, path) : (masked.get(formatPath(path)) ?? value)
     }
     if (Array.isArray(value)) return value.map((item, index) => walk(item, [...path, index]))

@@ -36,6 +36,8 @@ const SLIPS: readonly Slip[] = [
   [/(?<=\s)is\s+null\b/i, instead('== null')],
   [/(?<=\s)is(?=\s)/i, instead('==')],
   [/(?<=^|[\s(])not(?=[\s(])/i, instead('!')],
+  [/并且|而且|[且和]/, instead('&&')],
+  [/或者|或/, instead('||')],
   [/<>/, instead('!=')],
   [/!==/, instead('!=')],
   [/===/, instead('==')],

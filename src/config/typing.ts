@@ -116,6 +116,9 @@ function checkComparison(
   const both = checkBoth(pair, context)
   if (!both) return undefined
   const [left, right] = both
+  if (left.kind === 'compare' && /^[<>]/.test(operator) && /^[<>]/.test(left.operator)) {
+    return context.refuse(node, `one comparison at a time; write 3 ${left.operator} x && x ${operator} 6`)
+  }
   if (left.type !== right.type) {
     return context.refuse(
       node,
@@ -175,7 +178,10 @@ function checkArithmetic(
   if (!both) return undefined
   const [left, right] = both
   const type = resultOf(operator, left.type, right.type)
-  if (!type) return context.refuse(node, `there is no ${left.type} ${operator} ${right.type}`)
+  if (!type) {
+    const days = left.type === 'timestamp' && right.type === 'number' ? '; write a duration as 7d' : ''
+    return context.refuse(node, `there is no ${left.type} ${operator} ${right.type}${days}`)
+  }
   return { kind: 'arithmetic', type, operator, left, right }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { UNSEEN } from './full-width.ts'
 
 // What a schema wanted where it got something else, in its own words; and how the value found should have been written.
 
@@ -34,7 +35,7 @@ export function rewritten(found: unknown, schema: Schema | undefined, currency =
   }
   if (typeof found !== 'string') return undefined
   // Full-width digits and signs, and spaces that do not belong, are the usual slips.
-  const plain = found.normalize('NFKC').trim()
+  const plain = found.normalize('NFKC').replace(new RegExp(UNSEEN, 'g'), '').trim()
   if (/^-?\d+(\.\d+)?$/.test(plain)) {
     if (takes(Number(plain))) return plain
     return forms(plain, currency).find(takes)
@@ -46,7 +47,7 @@ export function rewritten(found: unknown, schema: Schema | undefined, currency =
   if (list !== undefined) return asList(list)
   const respelt = [...respelled(plain, currency)].find((text) => text !== found && takes(text))
   // A number that is kept as a text.
-  return respelt !== undefined && /^\d+\.\d+$/.test(respelt) ? `"${respelt}"` : respelt
+  return respelt !== undefined && /^\d+(\.\d+)?$/.test(respelt) ? `"${respelt}"` : respelt
 }
 
 /** The entries of a list that was written as a text, without its brackets: `push, sms`. */
@@ -106,12 +107,12 @@ function* respelled(plain: string, currency: string): Generator<string> {
   if (count !== undefined) yield `${count} per ${/^d/i.test(span) ? 'day' : 'week'}`
 
   const [lower, lowerUnit, upper, upperUnit] = groups(
-    /^(\d+)([smhdw]?) *(?:-|–|—|~|to|至|\.{1,3}) *(\d+)([smhdw])$/,
+    /^(\d+)([smhdw]?) *(?:-|–|—|−|~|to|至|\.{1,3}) *(\d+)([smhdw])$/,
   )
   if (lower !== undefined) yield `${lower}${lowerUnit || upperUnit}..${upper}${upperUnit}`
 
   const [days = '', from, fromMinute, to = '', toMinute] = groups(
-    /^(workdays )?(\d{1,2})(?::(\d\d))? *(?:-|–|—|~|to|至) *(\d{1,2})(?::(\d\d))?$/,
+    /^(workdays )?(\d{1,2})(?::(\d\d))? *(?:-|–|—|−|~|to|至) *(\d{1,2})(?::(\d\d))?$/,
   )
   if (from !== undefined) yield `${days}${two(from)}:${fromMinute || '00'}-${two(to)}:${toMinute || '00'}`
 
@@ -127,7 +128,7 @@ function* respelled(plain: string, currency: string): Generator<string> {
   const [ofMonth, inYear = '', and] = groups(/^(\d{1,2})\.(\d{1,2})\.(\d{4})$/)
   if (ofMonth !== undefined) yield `${and}-${two(inYear)}-${two(ofMonth)}`
 
-  const [since, until] = groups(/^(\d{4}-\d\d-\d\d) *(?:-|–|—|~|to|至) *(\d{4}-\d\d-\d\d)$/)
+  const [since, until] = groups(/^(\d{4}-\d\d-\d\d) *(?:-|–|—|−|~|to|至) *(\d{4}-\d\d-\d\d)$/)
   if (since !== undefined) yield `${since}..${until}`
   if (/^\d+,\d+$/.test(plain)) yield plain.replace(',', '.')
   yield plain.replace(/^(?:weekdays?|working days?|workday|工作日) */i, 'workdays ')
@@ -136,8 +137,15 @@ function* respelled(plain: string, currency: string): Generator<string> {
   const server = plain.replace(/^[a-z+]+:\/\/(?:[^\s/@]*@)?([^\s/?#]*)\S*$/i, '$1').replace(/:\d+$/, '')
   yield server.replace(/^\[(.*)\]$/, '$1')
 
+  const [often, per = ''] = groups(/^(\d+) *(?:\/|an?|per|each|every) *(\p{L}+)$/u)
+  const [, spanUnit, length = 1] = UNITS.find(([words]) => words.test(per)) ?? []
+  if (often !== undefined && spanUnit !== undefined) yield `${often} per ${length}${spanUnit}`
+  // A price stands without its currency.
+  yield plain.replace(/ ?[A-Z]{3}$/, '')
+
   yield plain.replace(/\s+/g, '')
   yield plain
+  yield plain.toUpperCase()
   yield plain.toLowerCase().replace(/\s+/g, '-')
 }
 

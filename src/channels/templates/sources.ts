@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf, type Problem, WinbackError } from '../../errors.ts'
+import { type Problem, WinbackError, whyUnreadable } from '../../errors.ts'
 import { type FrontMatter, parseFrontMatter } from './front-matter.ts'
 
 // Which files there are, and what their names say: coupon.en.hbs, coupon.en.vip.hbs, layouts/base.hbs,
@@ -52,7 +52,7 @@ export async function readTemplateFiles(folder: string): Promise<Record<string, 
     return Object.fromEntries(files)
   } catch (cause) {
     if (cause instanceof WinbackError) throw cause
-    throw new WinbackError('templates.unreadable', `The templates cannot be read: ${messageOf(cause)}`, {
+    throw new WinbackError('templates.unreadable', `The templates cannot be read: ${whyUnreadable(cause)}`, {
       location: { file: folder },
       remedy: 'Name the folder under `templates:` in winback.yaml, or run `winback init`.',
       cause,

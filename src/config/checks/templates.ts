@@ -92,7 +92,7 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
   const used: { name: string; path: Path }[] = []
   if (typeof step.template === 'string') used.push({ name: step.template, path: templatePath })
   else if (step.template) {
-    const segments = [...Object.keys(campaign.segments ?? {}), 'everyone']
+    const segments = [...new Set([...Object.keys(campaign.segments ?? {}), 'everyone'])]
     for (const [segment, name] of Object.entries(step.template)) {
       const at = [...templatePath, segment]
       if (!segments.includes(segment) && !unread(checked, ['segments']))
@@ -114,7 +114,12 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
   for (const { name, path: at } of used) {
     if (names.includes(name)) yield* checkSegments(checked, name, at)
     else if (!checked.doubtful(['templates']))
-      yield unknownName(document, at, { what: 'template', name, names })
+      yield unknownName(document, at, {
+        what: 'template',
+        name,
+        names,
+        suggestion: templateMeant(name, names),
+      })
   }
   yield* checkVariables(
     checked,
@@ -125,6 +130,12 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
       )
       .filter(({ name }) => names.includes(name)),
   )
+}
+
+/** A template is named without its folder, its language and its ending. */
+function templateMeant(name: string, names: readonly string[]): string | undefined {
+  const bare = name.replace(/^.*\//, '').replace(/(\.[\w-]+)*\.(hbs|html)$/, '')
+  return names.includes(bare) ? bare : nearest(bare, names)
 }
 
 /** A template may have variants for the segments of other campaigns; one that is nearly ours is a slip. */
