@@ -82,8 +82,8 @@ export function liftSheet(data: LiftData, style: TextStyle): Sheet {
       ),
     ),
     empty: en
-      ? 'No tier draws on entering. Give a tier a `holdout` to learn what it adds.'
-      : '没有阶段内随机。为阶段设置 `holdout` 即可了解它自身的效果。',
+      ? 'No tier has drawn on entering yet. A tier with a `holdout` says here what it adds.'
+      : '尚无阶段内随机的结果。设置了 `holdout` 的阶段会在此显示它自身的效果。',
   }
   return {
     name: 'lift',

@@ -59,8 +59,8 @@ export function variantTables(steps: readonly ComparedStep[], off: boolean, styl
       ]),
     ),
     empty: en
-      ? 'No step compares variants. Give a step `variants` to learn which message brings back more.'
-      : '没有步骤在比较方案。为步骤设置 `variants` 即可了解哪种消息召回更多。',
+      ? 'Nobody has drawn a variant yet. A step with `variants` says here which message brings back more.'
+      : '尚无人抽取方案。设置了 `variants` 的步骤会在此显示哪种消息召回更多。',
   }
   return steps.length === 0
     ? [sizes]

@@ -840,6 +840,26 @@ test('a plan that waits leads to where it is decided, whoever may', async () => 
   }
 })
 
+test('a run that the feed check refused is told of, until one takes people in or the campaign is stopped', async () => {
+  const read = async (path: string) => await (await get(path, 'viewer')).text()
+  const run = async (state: string, hour: number) =>
+    await execute(
+      database,
+      sql`INSERT INTO runs (campaign, scheduled_for, version, as_of, state, started_at, finished_at, note)
+          SELECT 'spring', t, 1, t, ${state}, t, t, CASE WHEN ${state} = 'refused' THEN 'the newest activity is 40 h old' END
+          FROM (SELECT ${NOW}::timestamptz + make_interval(hours => ${hour}::int) AS t) moment`,
+    )
+  expect(await read('/campaigns')).not.toContain('refused to run')
+  await run('refused', 1)
+  expect(await read('/campaigns')).toContain('1 campaign refused to run')
+  expect(await read('/campaigns/spring')).toContain('took nobody in: the newest activity is 40 h old')
+  expect(await read('/campaigns/autumn')).not.toContain('took nobody in')
+  await run('done', 2)
+  expect(await read('/campaigns/spring')).not.toContain('took nobody in')
+  expect(await read('/campaigns')).not.toContain('refused to run')
+  await execute(database, sql`DELETE FROM runs WHERE scheduled_for > ${NOW}`)
+})
+
 test('a campaign that was stopped for good is not offered to be planned, and its page says how to begin anew', async () => {
   const read = async (path: string) => await (await get(path, 'operator')).text()
   expect(await read('/campaigns/spring')).toContain('The files differ from what runs')

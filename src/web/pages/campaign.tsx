@@ -6,6 +6,7 @@ import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import { readVersions } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { newestPlan } from '../plans.ts'
+import { readRefusedRun } from './freshness.ts'
 import { LadderCard } from './ladder.tsx'
 import { Act, Coded, Table } from './parts.tsx'
 import { PlanCard } from './plan.tsx'
@@ -19,7 +20,7 @@ export async function showCampaign(
   campaign: string,
   refused?: RefusedForm<'stop'>,
 ): Promise<Response> {
-  const { say, runtime, desk } = visit
+  const { say, speech, runtime, desk } = visit
   const { database } = runtime
   const history = await campaignHistory(database, campaign)
   const files = await desk?.files()
@@ -40,6 +41,7 @@ export async function showCampaign(
     ({ scope, name }) => scope === 'campaign' && name === campaign,
   )
   const plan = await newestPlan(database, campaign)
+  const refusedRun = await readRefusedRun(database, campaign, visit.now)
   const text = await runtime.book.currentText(campaign)
   const path = `/campaigns/${campaign}`
   return await visit.show(
@@ -49,6 +51,16 @@ export async function showCampaign(
         <StateTag visit={visit} state={current ? (held?.state ?? null) : 'new'} /> <code>{campaign}</code>{' '}
         {held ? <span class="soft">{held.reason}</span> : null}
       </p>
+      {refusedRun === undefined ? null : (
+        <p class="note bad">
+          <Coded
+            text={say(
+              `The run of ${speech.moment(refusedRun.at)} was refused and took nobody in: ${refusedRun.why}. Import the missing activity (\`winback import activity FILE\`), or find out why none comes in.`,
+              `${speech.moment(refusedRun.at)} 的运行被拒绝，未纳入任何人：活跃数据已中断或明显偏少。请导入缺失的数据（\`winback import activity FILE\`），或查明为何没有新数据。`,
+            )}
+          />
+        </p>
+      )}
       {held?.state === 'stopped' ? (
         <p>
           <Coded

@@ -139,7 +139,7 @@ function LanguageSwitch({ visit }: { visit: Guest }) {
   )
 }
 
-function freshnessText(visit: Visit, { newestEvent, lastRun, paused, away }: PageFreshness): string {
+function freshnessText(visit: Visit, { newestEvent, lastRun, refused, paused, away }: PageFreshness): string {
   const { say, speech } = visit
   const { timezone } = visit.runtime.workspace
   const data =
@@ -150,12 +150,19 @@ function freshnessText(visit: Visit, { newestEvent, lastRun, paused, away }: Pag
     lastRun === null
       ? say('no run yet', '尚未运行')
       : say(`last run ${speech.moment(lastRun)}`, `上次运行 ${speech.moment(lastRun)}`)
+  const broken =
+    refused === 0
+      ? ''
+      : say(
+          ` · ${refused === 1 ? '1 campaign' : `${refused} campaigns`} refused to run`,
+          ` · ${refused} 个活动的运行被拒绝`,
+        )
   const held = paused === 0 ? '' : say(` · ${paused} paused`, ` · ${paused} 项已暂停`)
   const gone = away.map((channel) => {
     const name = speech.channel(channel)
     return say(` · ${name} cannot be reached`, ` · ${name}无法连接`)
   })
-  return `${data} · ${run}${held}${gone.join('')} · ${timezone}`
+  return `${data} · ${run}${broken}${held}${gone.join('')} · ${timezone}`
 }
 
 function shell(guest: Guest, title: string, body: Child) {
