@@ -203,8 +203,7 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
     name: 'funnel',
     title: en ? 'Where everyone is' : '人都在哪里',
     about: aboutLines(data, speech),
-    // Of nothing, nothing is to add up.
-    sentences: data.opened + data.episodes + data.counted === 0 ? [] : [reconciles(data, speech)],
+    sentences: [reconciles(data, speech)],
     tables: [path, answers, out],
     charts: data.counted === 0 ? [] : [funnelChart(steps, en)],
     notes: [

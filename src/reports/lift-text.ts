@@ -145,7 +145,13 @@ function wholeTable(
             ],
           ]),
     ],
-    empty: nothingYet(speech),
+    empty: split.alarm
+      ? speech.word('noConclusion')
+      : overall.treated.assigned + overall.heldOut.assigned === 0
+        ? nothingYet(speech)
+        : en
+          ? 'Too few have been observed to the end yet.'
+          : '观察期已满的人还太少。',
   }
 }
 

@@ -74,7 +74,11 @@ export function variantCostTables(
         ...estimated(cost.perRecall, speech.money, speech),
       ]),
     ),
-    empty: speech.word('nothing'),
+    empty: steps.some(({ variants }) => variants.some(({ matured }) => matured > 0))
+      ? speech.word('nothing')
+      : en
+        ? 'Nobody who drew one has been observed to the end yet.'
+        : '抽取方案的人都还在观察中。',
   }
   if (booked.length === 0) return [costs]
   const more = (value: number) => signed(value, speech)

@@ -219,6 +219,16 @@ describe('the lift', () => {
     ])
     const sheet = sheetReports.lift.sheet(data, english)
     expect(sheet.charts.map(({ id }) => id)).toEqual(['curves', 'sequence', 'heat'])
+    // Of whom nothing can be told yet, it is not said that nobody was taken in.
+    const early = { kind: 'not_enough', why: 'few_recalls' } as const
+    const running = {
+      ...data,
+      overall: { ...data.overall, difference: early, sequence: early },
+      steadied: { ...data.steadied, adjusted: early },
+      clustered: undefined,
+      relativeUplift: undefined,
+    }
+    expect(sheetReports.lift.format(running, english)).toContain('Too few have been observed to the end yet.')
     // What the frame around a cell means stands above it, where there is one.
     const titled = (cells: typeof data.cells) =>
       sheetReports.lift.sheet({ ...data, cells }, english).charts.find(({ id }) => id === 'heat')?.title
