@@ -1,4 +1,4 @@
-import { type SQL, sql } from 'drizzle-orm'
+import { sql } from 'drizzle-orm'
 import type { ChartPoint, LineChart } from '../charts/chart.ts'
 import { CREDITOR } from '../config/waits.ts'
 import { rows, type Session } from '../database/connect.ts'
@@ -30,7 +30,8 @@ export interface DeliveryLine {
   readonly clicked: number
   readonly bounced: number
   readonly complained: number
-  /** Seconds from handover to delivery, summed over the delivered; and how many took longer than ten minutes. */
+  /** Of the delivered, those of which a provider said when; their seconds from handover; those of more than ten minutes. */
+  readonly timed: number
   readonly latency: number
   readonly late: number
 }
@@ -70,7 +71,7 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
       errors: await rows<DeliveryData['errors'][number]>(
         session,
         sql`
-        SELECT channel, reason, ${withoutNames(sql`detail`)} AS detail, sum(messages)::bigint AS messages
+        SELECT channel, reason, detail, sum(messages)::bigint AS messages
         FROM report_errors WHERE ${inRange(question)}
         GROUP BY 1, 2, 3 ORDER BY messages DESC, channel, reason, detail LIMIT 20`,
       ),
@@ -88,15 +89,6 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
       ),
     }
   })
-}
-
-/**
- * What a provider said without the address, number or id it said it of: the same refusal of many people is one line, and
- * a report names nobody. A number has a plus before it or nine digits, which no reply code of SMTP has.
- */
-function withoutNames(detail: SQL): SQL {
-  return sql`regexp_replace(regexp_replace(${detail}, '[^[:space:]@"''<>(),:;]+@[[:alnum:].-]+', '…', 'g'),
-    '\\+[0-9][0-9 .-]{6,18}[0-9]|[0-9]{9,}', '…', 'g')`
 }
 
 /** Domains a table shows. */
@@ -119,7 +111,8 @@ async function readLines(
       coalesce(sum(messages) FILTER (WHERE state = 'failed'), 0)::bigint AS failed,
       coalesce(sum(messages) FILTER (WHERE state = 'uncertain'), 0)::bigint AS uncertain,
       sum(delivered)::bigint AS delivered, sum(opened)::bigint AS opened, sum(clicked)::bigint AS clicked, sum(bounced)::bigint AS bounced,
-      sum(complained)::bigint AS complained, sum(latency)::bigint AS latency, sum(late)::bigint AS late
+      sum(complained)::bigint AS complained, sum(latency)::bigint AS latency, sum(late)::bigint AS late,
+      sum(timed)::bigint AS timed
     FROM report_messages WHERE ${inRange(range)} AND state IN ('sent', 'failed', 'uncertain')
     GROUP BY GROUPING SETS ((channel), (channel, domain), (channel, sent_on))
     ORDER BY domain = 'other', sent DESC, channel, domain`,
@@ -128,11 +121,10 @@ async function readLines(
 
 /**
  * Whether a provider reports what arrives. Where none does, as over plain SMTP, only messages that somebody clicked, opened or
- * complained of are known to have arrived, and a rate of those would be told as hardly anything arriving. A report has its
- * time as well. Pure.
+ * complained of are known to have arrived, and a rate of those would be told as hardly anything arriving. Pure.
  */
-function tellsArrivals({ delivered, opened, clicked, complained, latency }: DeliveryLine): boolean {
-  return latency > 0 || delivered > opened + clicked + complained
+function tellsArrivals({ timed }: DeliveryLine): boolean {
+  return timed > 0
 }
 
 export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
@@ -162,7 +154,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
       arrivals ? cell.share(of.clicked, of.delivered) : cell.none,
       cell.count(of.failed),
       cell.count(of.uncertain),
-      cell.plain(arrivals ? of.latency / of.delivered : undefined),
+      cell.plain(arrivals ? of.latency / of.timed : undefined),
       arrivals ? cell.count(of.late) : cell.none,
     ]
   }

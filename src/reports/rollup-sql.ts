@@ -4,6 +4,7 @@ import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
 import type { Goals } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
 import { countStages, countVariants, DREW, VARIED } from './rollup-draws.ts'
+import { countErrors, countMessages } from './rollup-messages.ts'
 import { AGAIN, countRepeats } from './rollup-repeats.ts'
 
 // One cohort day, counted: everybody a campaign assigned on that UTC day, with all that ever came of it. Counted anew
@@ -134,8 +135,9 @@ function gatherMessages({ day }: CohortDay): SQL {
     CREATE TEMP TABLE cohort_messages ON COMMIT DROP AS
     SELECT m.*, coalesce(v.delivered, false) AS delivered, coalesce(v.opened, false) AS opened,
       coalesce(v.clicked, false) AS clicked, coalesce(v.bounced, false) AS bounced,
-      coalesce(v.complained, false) AS complained,
-      greatest(0, extract(epoch FROM v.delivered_at - m.settled_at))::bigint AS seconds
+      coalesce(v.complained, false) AS complained, v.complained_at,
+      CASE WHEN v.delivered_at IS NOT NULL
+        THEN greatest(0, extract(epoch FROM v.delivered_at - m.settled_at))::bigint END AS seconds
     FROM (
       SELECT c.contact_id, c.episode_id, r.touchpoint_id, r.step_id, r.variant, r.state, coalesce(r.reason, '') AS reason,
         r.detail, coalesce(r.channel, '') AS channel, r.settled_at, r.settled_at AS at, r.settled_at AS due_at
@@ -156,6 +158,7 @@ function gatherMessages({ day }: CohortDay): SQL {
       SELECT bool_or(d.kind IN ('delivered', 'opened', 'clicked', 'complaint')) AS delivered,
         bool_or(d.kind = 'opened') AS opened, bool_or(d.kind = 'clicked') AS clicked,
         bool_or(d.kind = 'hard_bounce') AS bounced, bool_or(d.kind = 'complaint') AS complained,
+        min(d.occurred_at) FILTER (WHERE d.kind = 'complaint') AS complained_at,
         min(d.occurred_at) FILTER (WHERE d.kind = 'delivered') AS delivered_at
       FROM delivery_events d WHERE d.contact_id = m.contact_id AND d.touchpoint_id = m.touchpoint_id
     ) v ON m.state = 'sent'`
@@ -221,7 +224,7 @@ function countPeople({ campaign, day }: CohortDay): SQL {
       count(*), count(*) FILTER (WHERE c.contaminated), count(c.returned_at), sum(c.y),
       count(*) FILTER (WHERE a.active_7), count(*) FILTER (WHERE a.active_30), count(*) FILTER (WHERE a.active_90),
       ${sum(sql`a.orders_30`)}, ${sum(sql`a.full_price_30`)}, count(*) FILTER (WHERE a.full_price_30 > 0),
-      count(*) FILTER (WHERE o.opted_out), count(*) FILTER (WHERE o.complained OR m.complained),
+      count(*) FILTER (WHERE o.opted_out), count(*) FILTER (WHERE o.complained OR m.complained_at <= c.window_ends_at),
       count(*) FILTER (WHERE a.uninstalled OR o.uninstalled), ${sum(sql`m.touches`)},
       ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
       coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * c.y`)},
@@ -235,7 +238,7 @@ function countPeople({ campaign, day }: CohortDay): SQL {
     LEFT JOIN cohort_costs k USING (contact_id, episode_id)
     LEFT JOIN cohort_margins e USING (contact_id, episode_id)
     LEFT JOIN (
-      SELECT contact_id, episode_id, count(*) FILTER (WHERE state = 'sent') AS touches, bool_or(complained) AS complained
+      SELECT contact_id, episode_id, count(*) FILTER (WHERE state = 'sent') AS touches, min(complained_at) AS complained_at
       FROM cohort_messages GROUP BY contact_id, episode_id
     ) m USING (contact_id, episode_id)
     CROSS JOIN LATERAL (
@@ -313,46 +316,6 @@ function countFunnel({ campaign, day }: CohortDay): SQL {
         AND x.state = 'redeemed') AS redeemed
     ) g
     GROUP BY 3, 4, 5`
-}
-
-/** The last message before a recall is the one it is attributed to, where it was one of ours. */
-function countMessages({ campaign, day }: CohortDay): SQL {
-  return sql`
-    INSERT INTO report_messages
-    WITH attributed AS (
-      SELECT DISTINCT ON (m.contact_id, m.episode_id) m.contact_id, m.touchpoint_id
-      FROM cohort_messages m JOIN cohort c USING (contact_id, episode_id)
-      WHERE m.state = 'sent' AND c.y = 1 AND m.settled_at <= c.recalled_at
-      ORDER BY m.contact_id, m.episode_id, m.settled_at DESC, m.touchpoint_id
-    ), placed AS (
-      SELECT m.*, (m.at AT TIME ZONE 'UTC')::date AS sent_on, a.contact_id IS NOT NULL AS recalled,
-        CASE WHEN m.channel = 'email' THEN lower(split_part(coalesce(t.email, ''), '@', 2)) ELSE '' END AS domain
-      FROM cohort_messages m
-      LEFT JOIN LATERAL (
-        SELECT t.email FROM contacts t WHERE t.contact_id = m.contact_id AND m.channel = 'email' OFFSET 0
-      ) t ON true
-      LEFT JOIN attributed a ON a.contact_id = m.contact_id AND a.touchpoint_id = m.touchpoint_id
-    ), known AS (
-      SELECT domain FROM placed WHERE domain <> '' GROUP BY domain ORDER BY count(*) DESC, domain LIMIT 12
-    )
-    SELECT ${literal(campaign)}, ${literal(day)}::date, sent_on, step_id, channel,
-      CASE WHEN domain = '' OR domain IN (SELECT domain FROM known) THEN domain ELSE 'other' END AS domain, state, reason,
-      count(*), count(*) FILTER (WHERE delivered), count(*) FILTER (WHERE opened), count(*) FILTER (WHERE clicked),
-      count(*) FILTER (WHERE bounced), count(*) FILTER (WHERE complained), count(*) FILTER (WHERE recalled),
-      coalesce(sum(seconds), 0)::bigint, count(*) FILTER (WHERE seconds > 600)
-    FROM placed GROUP BY sent_on, step_id, channel, 6, state, reason`
-}
-
-function countErrors({ campaign, day }: CohortDay): SQL {
-  return sql`
-    INSERT INTO report_errors
-    SELECT ${literal(campaign)}, ${literal(day)}::date, sent_on, channel, reason, detail, messages FROM (
-      SELECT (at AT TIME ZONE 'UTC')::date AS sent_on, channel, reason, left(coalesce(detail, ''), 200) AS detail,
-        count(*) AS messages,
-        row_number() OVER (PARTITION BY (at AT TIME ZONE 'UTC')::date, channel ORDER BY count(*) DESC,
-          left(coalesce(detail, ''), 200), reason) AS place
-      FROM cohort_messages WHERE state = 'failed' GROUP BY 1, channel, reason, 4
-    ) ranked WHERE place <= 10`
 }
 
 function countCosts({ campaign, day }: CohortDay): SQL {

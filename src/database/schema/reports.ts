@@ -293,6 +293,8 @@ export const reportMessages = pgTable(
     /** Seconds from the handover to the delivery, summed; and how many took longer than ten minutes. */
     latency: count('latency'),
     late: count('late'),
+    /** Of how many a provider said when they arrived. */
+    timed: count('timed'),
   },
   (t) => [
     primaryKey({
