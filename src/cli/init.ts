@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { access, readdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { campaignJsonSchema, workspaceJsonSchema } from '../config/json-schema.ts'
@@ -13,6 +13,7 @@ import { type Outcome, toJson } from './output.ts'
 import { packageDirectory } from './package.ts'
 import { bounded, describe, type Invocation, type Start } from './verb.ts'
 import { WORKSPACE_FILE } from './workspace-file.ts'
+import { makeFolder } from './written-file.ts'
 
 export function init(start: Start): Command {
   const command = describe('init', {
@@ -136,7 +137,7 @@ export async function writeWorkspace(
   }
   try {
     for (const [file, text] of files) {
-      await mkdir(dirname(join(directory, file)), { recursive: true })
+      await makeFolder(dirname(join(directory, file)))
       await writeFile(join(directory, file), text)
     }
     const ignored = await ignore(directory, ['.winback/', '*.rejects.*'])

@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { WinbackError, whyUnwritable } from '../errors.ts'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { codeOf, WinbackError, whyUnwritable } from '../errors.ts'
 
 // What an option says is to be written, and where.
 
@@ -10,7 +11,23 @@ export async function writeAsked(path: string, content: string | Uint8Array): Pr
 
 /** The folder, and those above it. @throws as {@link writeAsked} */
 export async function makeAsked(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true }).catch((cause: unknown) => refuse(folder, cause))
+  await makeFolder(folder).catch((cause: unknown) => refuse(folder, cause))
+}
+
+/**
+ * Makes a folder and those above it, one after the other: told to make them all, Node says of a read-only disk that there
+ * is no such folder, and of one in /proc nothing, for ever.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder)
+  } catch (cause) {
+    const code = codeOf(cause)
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(folder) === folder) throw cause
+    await makeFolder(dirname(folder))
+    await mkdir(folder)
+  }
 }
 
 function refuse(path: string, cause: unknown): never {

@@ -169,6 +169,14 @@ test.each<readonly [out: string, code: number, why: string]>([
   expect(failed.stderr).not.toContain('defect')
 })
 
+test.runIf(existsSync('/proc/self'))('a folder that cannot be made says why, and ends', async () => {
+  const failed = await run(['init', '/proc/no/such'], here)
+  expect(failed).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('nothing can be written to /proc'),
+  })
+})
+
 test('a digest that cannot be saved says why', async () => {
   const failed = await run(['digest', '--save', 'winback.yaml'], here)
   expect(failed).toMatchObject({
