@@ -3,6 +3,7 @@ import { later } from '../clock.ts'
 import { ON_RETURN } from '../config/campaign.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { execute, type Transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { endEpisodes } from './endings.ts'
 import { enterStages } from './stages.ts'
 
@@ -25,6 +26,8 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
   const { seeds, window, grace } = campaign.definition
   const first = campaign.tiers[0]
   if (seeds.length === 0 || !first) return
+  // No stripe is held here: an erasure comes before this, and then there is nobody, or after it, and takes the episode along.
+  await keepContacts(tx, sql`c.external_id = ANY (${sql.param(seeds)}::text[])`)
   const windowEnds = later(now, window)
   const outcomeUntil = later(windowEnds, grace)
   await execute(

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
 import { heldBack } from '../../src/audience/hindrances.ts'
+import { openSeeds } from '../../src/audience/seeds.ts'
+import { eraseContact } from '../../src/contacts/erase.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
 import { eventually } from '../support/eventually.ts'
@@ -210,6 +212,26 @@ it('opens no episode of a seed once the campaign is stopped, though everybody wa
   )
   expect(await pipeline.runNow()).toMatchObject({ state: 'stopped', considered: 1 })
   expect(await openedIn(pipeline)).toEqual([contact])
+})
+
+it('opens no episode of a seed who is being erased', async () => {
+  const pipeline = await openPipeline({ definition: { seeds: ['u1', 'u2'] } })
+  const { database, campaign } = pipeline
+  const gone = await pipeline.addContact()
+  const stays = await pipeline.addContact()
+  let opening: Promise<void> | undefined
+  await transaction(database, async (tx) => {
+    await eraseContact(tx, gone, { now: START, hooks: {}, phoneKeys: () => [] })
+    opening = transaction(database, (beside) => openSeeds(beside, campaign, START))
+    opening.catch(() => {})
+    await eventually(
+      'it waits for the erasure',
+      waiting(pipeline, 'transactionid'),
+      (found) => found.length > 0,
+    )
+  })
+  await opening
+  expect(await openedIn(pipeline)).toEqual([stays])
 })
 
 it('is held back by the campaign’s days, as they are where it lives, and by what is switched off', async () => {
