@@ -11,6 +11,7 @@ import { filelessCampaigns, filelessText } from './fileless.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
+import { warnOfUnknownSeeds } from './unknown-seeds.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -60,6 +61,7 @@ async function runApply(
   for (const loaded of campaigns) {
     for (const warning of loaded.warnings)
       context.output.warn(`${loaded.file}: ${warning.path}: ${warning.message}`)
+    await warnOfUnknownSeeds(context, loaded, sayIn(speech))
     applied.push(
       await applyCampaign(context.database, {
         loaded,

@@ -7,6 +7,7 @@ import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { type CampaignPlan, planCampaign } from './plan/plan.ts'
 import { formatPlan } from './plan/text.ts'
+import { warnOfUnknownSeeds } from './unknown-seeds.ts'
 import { describe, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 
@@ -58,6 +59,7 @@ async function runPlan(
     for (const warning of campaign.warnings) {
       context.output.warn(`${campaign.file}: ${warning.path}: ${warning.message}`)
     }
+    await warnOfUnknownSeeds(context, campaign, sayIn(speech))
     const plan = await planCampaign(context, campaign, templates, asOf)
     for (const shortage of plan.shortages) {
       context.output.warn(shortageWarning(shortage, plan.campaign, speech))

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
@@ -12,6 +12,7 @@ import { systemClock } from '../../src/clock.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
 import { speechOf } from '../../src/reports/words.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { zoneAtNoon } from '../support/noon.ts'
 import { startSmtp } from '../support/smtp.ts'
@@ -384,4 +385,16 @@ tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: log }] }]
   )
   expect(JSON.parse((await run(['run', '--json'], shop)).stdout)).toMatchObject({ settled: {} })
   expect(await rows(own, sql`SELECT FROM budget_holds`)).toEqual([])
+})
+
+test('plan and apply name seeds that are nobody', async () => {
+  const file = join(here.cwd, 'campaigns', 'seeded.yaml')
+  const campaign = oneTierCampaign('seeded', ['{ id: hello, channel: log }'])
+  await writeFile(file, `${campaign}\nseeds: [c1, c-one]\n`)
+  for (const verb of ['plan', 'apply']) {
+    const { code, stderr } = await run([verb, 'seeded'], here)
+    expect(code).toBe(0)
+    expect(stderr).toContain('seeds: no contact has the id c-one, so')
+  }
+  await rm(file)
 })
