@@ -32,7 +32,8 @@ export const VARIED = sql`SELECT FROM cohort_messages WHERE variant IS NOT NULL`
 
 /**
  * A tier's own window ends after the episode's, so the goal's events are looked up in `activity` too; the recorded recall
- * keeps counting where activity has been erased.
+ * keeps counting where activity has been erased. The arms of a tier become final together: whoever of a day enters last is more
+ * likely one of the larger arm, and those held out of many days would be compared with the treated of fewer.
  */
 export function countStages({ campaign, day }: CohortDay, goals: Goals, earned: Earned): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
@@ -42,7 +43,8 @@ export function countStages({ campaign, day }: CohortDay, goals: Goals, earned: 
     sql`coalesce(sum(l.amount) FILTER (WHERE l.kind = ${literal(kind)}), 0)::bigint`
   return sql`
     INSERT INTO report_stages
-    SELECT ${literal(campaign)}, ${literal(day)}::date, t.tier, s.arm, max(w.ends_at), count(*),
+    SELECT ${literal(campaign)}, ${literal(day)}::date, t.tier, s.arm,
+      max(max(w.ends_at)) OVER (PARTITION BY t.tier), count(*),
       count(*) FILTER (WHERE c.contaminated), sum(came.back),
       ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
       coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * came.back`)},

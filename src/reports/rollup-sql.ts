@@ -219,8 +219,9 @@ function countPeople({ campaign, day }: CohortDay): SQL {
   const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
   return sql`
     INSERT INTO report_people
-    SELECT ${literal(campaign)}, ${literal(day)}::date, c.version, c.tier, c.segment, c.arm, max(c.window_ends_at),
-      max(ceil(extract(epoch FROM c.window_ends_at - c.assigned_at) / 86400))::int,
+    SELECT ${literal(campaign)}, ${literal(day)}::date, c.version, c.tier, c.segment, c.arm,
+      -- Of the day: of several intakes the smaller arm need have nobody of the last, and would be complete before the other.
+      max(max(c.window_ends_at)) OVER (), max(ceil(extract(epoch FROM c.window_ends_at - c.assigned_at) / 86400))::int,
       count(*), count(*) FILTER (WHERE c.contaminated), count(c.returned_at), sum(c.y),
       count(*) FILTER (WHERE a.active_7), count(*) FILTER (WHERE a.active_30), count(*) FILTER (WHERE a.active_90),
       ${sum(sql`a.orders_30`)}, ${sum(sql`a.full_price_30`)}, count(*) FILTER (WHERE a.full_price_30 > 0),

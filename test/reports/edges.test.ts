@@ -1,7 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { readCost } from '../../src/reports/cost.ts'
 import { deliverySheet, readDelivery } from '../../src/reports/delivery.ts'
+import { readLift } from '../../src/reports/lift.ts'
+import { countsOf, readPeople } from '../../src/reports/people-cells.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -14,7 +17,12 @@ let database: Database
 let history: History
 beforeAll(async () => {
   database = await freshDatabase({ max: 3 })
-  history = await writeHistory(database, 'graded', { coupon: ['coupon'] })
+  history = await writeHistory(
+    database,
+    'graded',
+    { coupon: ['coupon'], call: ['call'] },
+    { drawing: ['call'] },
+  )
 })
 beforeEach(async () => {
   await clearHistory(database)
@@ -25,7 +33,7 @@ const NOW = day(60)
 const question: CampaignQuestion = {
   campaign: 'graded',
   now: NOW,
-  split: new Map([[1, { holdout: 0.1, control: 0 }]]),
+  split: new Map([[1, { holdout: 0.1, control: 0, tiers: new Map([['call', 0.5]]) }]]),
 }
 const style = { locale: 'en', currency: 'CNY', color: false, width: 160 }
 
@@ -85,5 +93,43 @@ describe('figures at the edges', () => {
     ])
     // Of the messages all that were complained of, whenever.
     expect((await readDelivery(database, question)).channels[0]?.complained).toBe(3)
+  })
+
+  it('compares a tier’s own draw of a day once the windows of both arms are over', async () => {
+    const tell = async (now: Date) => {
+      await rollUp(database, now, RULES)
+      const asked = { ...question, now }
+      const [draw] = (await readLift(database, asked)).ownDraws
+      const price = (await readCost(database, asked)).prices.find(({ name }) => name === 'call')
+      return { treated: draw?.treated.matured, heldOut: draw?.heldOut.matured, price: price?.withLabour }
+    }
+    for (const [at, last] of [
+      [day(0), day(20)],
+      [day(1), day(1)],
+    ] as const) {
+      const made = await history.assign({ arm: 'treated', tier: 'call', count: 40, recalled: 20, at })
+      const ids = made.map(({ contactId }) => contactId)
+      await execute(
+        database,
+        sql`UPDATE stages SET arm = 'holdout' WHERE contact_id = ANY (${sql.param(ids.filter((_, no) => no % 2))}::bigint[])`,
+      )
+      // The one who enters the tier last is one of the treated.
+      await execute(database, sql`UPDATE stages SET entered_at = ${last} WHERE contact_id = ${ids[0]}`)
+    }
+    expect(await tell(day(40))).toMatchObject({ treated: 20, heldOut: 20 })
+    expect(await tell(day(55))).toMatchObject({ treated: 40, heldOut: 40 })
+  })
+
+  it('completes a day as a whole, of which the held out may have come with the first intake alone', async () => {
+    await history.assign({ arm: 'treated', count: 30, recalled: 9, at: day(0) })
+    await history.assign({ arm: 'treated', count: 30, recalled: 9, at: day(0.75) })
+    await history.assign({ arm: 'holdout', count: 5, recalled: 1, at: day(0) })
+    const matured = async (now: Date) => {
+      await rollUp(database, now, RULES)
+      const cells = await readPeople(database, { campaign: 'graded', now })
+      return [countsOf(cells, 'treated').matured, countsOf(cells, 'holdout').matured]
+    }
+    expect(await matured(day(30.5))).toEqual([0, 0])
+    expect(await matured(day(30.75))).toEqual([60, 5])
   })
 })
