@@ -132,4 +132,48 @@ describe('figures at the edges', () => {
     expect(await matured(day(30.5))).toEqual([0, 0])
     expect(await matured(day(30.75))).toEqual([60, 5])
   })
+
+  it('counts who had opted out, as a file says it after the window is over', async () => {
+    const [consent, list, later, before] = (
+      await history.assign({ arm: 'treated', count: 4, at: day(0) })
+    ).map(({ contactId }) => contactId)
+    const again = await history.assign({ arm: 'treated', count: 1, persons: [before ?? 0], at: day(40) })
+    await execute(
+      database,
+      sql`UPDATE contacts SET email_key = int8send(contact_id) WHERE contact_id IN (${list}, ${later})`,
+    )
+    const withdraw = async (contactId: number | undefined, at: Date) =>
+      await execute(
+        database,
+        sql`INSERT INTO consents (contact_id, channel, decision, decided_at, source, recorded_at)
+            VALUES (${contactId}, 'email', 'withdrawn', ${at}, 'list', ${day(80)})`,
+      )
+    const count = async (now: Date) => {
+      const { days } = await rollUp(database, now, RULES)
+      const found = await rows<{ out: number }>(
+        database,
+        sql`SELECT opted_out AS out FROM report_people ORDER BY day`,
+      )
+      return { days, out: found.map(({ out }) => out) }
+    }
+    await withdraw(again[0]?.contactId, day(50))
+    expect(await count(day(80))).toEqual({ days: 2, out: [0, 1] })
+    expect(await count(day(80))).toEqual({ days: 0, out: [0, 1] })
+    await withdraw(consent, day(29))
+    await execute(
+      database,
+      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT 'email', int8send(contact_id), 'unsubscribe', 'list', at
+          FROM (VALUES (${list}::bigint, ${day(30)}::timestamptz), (${later}, ${day(31)})) AS listed(contact_id, at)`,
+    )
+    expect(await count(day(80))).toEqual({ days: 1, out: [2, 1] })
+    // Whoever had withdrawn before does not do so anew.
+    await withdraw(before, day(20))
+    expect(await count(day(80))).toEqual({ days: 2, out: [3, 0] })
+    // What holds from now on is in no window that is over.
+    await withdraw(consent, day(80))
+    expect(await count(day(80))).toEqual({ days: 0, out: [3, 0] })
+    for (const table of ['consents', 'suppressions'])
+      await execute(database, sql`DELETE FROM ${sql.identifier(table)}`)
+  })
 })
