@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { WinbackError } from '../errors.ts'
 import { painter } from '../reports/layout.ts'
 import { speechOf } from '../reports/words.ts'
 import { freshenSignals } from '../service/signals.ts'
@@ -55,6 +56,11 @@ async function runSignals(context: DatabaseContext, options: SignalsOptions): Pr
   const rules = rulesOf(workspace)
   const now = clock.now()
   const speech = speechOf({ locale: chooseLocale(options.locale), timezone: workspace.timezone })
+  if (options.all && !options.refresh && !options.refit) {
+    throw new WinbackError('usage.all', '--all goes with --refresh, and recomputes nothing by itself', {
+      remedy: 'Write winback signals --refresh --all.',
+    })
+  }
   let recomputed = 0
   if (options.refresh || options.refit) {
     const say = sayIn(context.output)

@@ -200,6 +200,13 @@ test.each([
   expect(code).toBe(2)
 })
 
+test('everybody is recomputed where that is asked for, and not left alone without a word', async () => {
+  expect(await run(['signals', '--all'], here)).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('winback signals --refresh --all'),
+  })
+})
+
 test('what is interrupted says so, and is no defect', async () => {
   const { code, stderr } = await run(['validate'], here, AbortSignal.abort('SIGTERM'))
   expect({ code, stderr }).toEqual({
