@@ -32,12 +32,16 @@ export function earnedBy(
 export function marginWithin(earned: Earned, place: { contact: SQL; from: SQL; to: SQL }): SQL {
   const types = Object.keys(earned)
   if (types.length === 0) return sql`(SELECT 0::bigint AS margin)`
-  const share = sql.join(
-    types.map((type) => sql`WHEN ${literal(type)} THEN ${sql.raw(String(earned[type]))}::numeric`),
+  // What is paid back is a loss whichever way it is written: shops export it below nought as often as not.
+  const paid = (type: string) => (type === REFUND ? sql`abs(a.value)` : sql`a.value`)
+  const margins = sql.join(
+    types.map(
+      (type) => sql`WHEN ${literal(type)} THEN ${paid(type)} * ${sql.raw(String(earned[type]))}::numeric`,
+    ),
     sql` `,
   )
   return sql`(
-      SELECT coalesce(round(sum(a.value * CASE a.type ${share} END)), 0)::bigint AS margin FROM activity a
+      SELECT coalesce(round(sum(CASE a.type ${margins} END)), 0)::bigint AS margin FROM activity a
       WHERE a.contact_id = ${place.contact} AND a.type IN (${sql.join(types.map(literal), sql`, `)})
         AND a.occurred_at > ${place.from} AND a.occurred_at <= ${place.to}
     )`

@@ -169,6 +169,18 @@ describe('the sums', () => {
     )
   })
 
+  it('take away what was paid back, written as a loss or as an amount', async () => {
+    const [plain, signed] = await history.assign({ arm: 'treated', count: 2, settle: false })
+    const order: Act = { type: 'order', after: 1, value: 100_000_000 }
+    await act(plain?.contactId ?? 0, day(0), [order, { type: 'order_refunded', after: 2, value: 40_000_000 }])
+    await act(signed?.contactId ?? 0, day(0), [
+      order,
+      { type: 'order_refunded', after: 2, value: -40_000_000 },
+    ])
+    await rollUp(database, NOW, RULES)
+    expect(await rows(database, sql`SELECT margin FROM report_people`)).toEqual([{ margin: 36_000_000 }])
+  })
+
   function expectClose(found: object, wanted: Record<string, number>) {
     for (const [name, value] of Object.entries(wanted)) {
       const got = (found as Record<string, number>)[name] ?? Number.NaN
