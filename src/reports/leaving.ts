@@ -75,6 +75,10 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
           SELECT 'suppression', s.kind, s.reason, encode(s.key, 'hex') FROM suppressions s WHERE ${within(sql`s.suppressed_at`)}
             -- A number stands there in all its spellings: it is the one that somebody has.
             AND (s.kind <> 'phone' OR EXISTS (SELECT FROM contacts c WHERE c.phone_key = s.key))
+            AND NOT EXISTS (SELECT FROM (
+              SELECT c.contact_id FROM contacts c WHERE s.kind = 'email' AND c.email_key = s.key
+              UNION ALL SELECT c.contact_id FROM contacts c WHERE s.kind = 'phone' AND c.phone_key = s.key OFFSET 0
+            ) c WHERE NOT ${isNoSeed(sql`c`)})
           UNION ALL
           SELECT 'reply', r.channel, CASE WHEN r.opt_out THEN 'opt_out' ELSE 'answer' END, r.contact_id::text
           FROM replies r WHERE ${within(sql`r.replied_at`)} AND ${isNoSeed(sql`r`)}

@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { readCost } from '../../src/reports/cost.ts'
 import { deliverySheet, readDelivery } from '../../src/reports/delivery.ts'
+import { readLeaving } from '../../src/reports/leaving.ts'
 import { readLift } from '../../src/reports/lift.ts'
 import { countsOf, readPeople } from '../../src/reports/people-cells.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
@@ -175,5 +176,30 @@ describe('figures at the edges', () => {
     expect(await count(day(80))).toEqual({ days: 0, out: [3, 0] })
     for (const table of ['consents', 'suppressions'])
       await execute(database, sql`DELETE FROM ${sql.identifier(table)}`)
+  })
+
+  it('takes a colleague who tries the link of a message for no one who leaves', async () => {
+    const [reader] = await history.assign({ arm: 'treated', count: 1, at: day(0) })
+    const [seed] = await history.assign({ arm: 'seed', count: 1, at: day(0) })
+    const people = [reader, seed].map((each) => each?.contactId ?? 0)
+    await execute(
+      database,
+      sql`UPDATE contacts SET email_key = int8send(contact_id), phone_key = int8send(contact_id)`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT kind, int8send(contact_id), 'unsubscribe', 'one-click', ${day(3)}::timestamptz
+          FROM unnest(${sql.param(people)}::bigint[]) AS contact_id, unnest(ARRAY['email', 'phone']) AS kind
+          UNION ALL SELECT 'email', int8send(-1), 'unsubscribe', 'list', ${day(3)}::timestamptz`,
+    )
+    const { said } = await readLeaving(database, question)
+    await execute(database, sql`DELETE FROM suppressions`)
+    const left = { source: 'suppression', reason: 'unsubscribe' }
+    expect(said).toEqual([
+      // Somebody's whom nobody knows here is on the list, too.
+      { ...left, what: 'email', people: 2 },
+      { ...left, what: 'phone', people: 1 },
+    ])
   })
 })
