@@ -212,8 +212,6 @@ async function readCurves(
     FROM report_recalls r
     JOIN unnest(${sql.param(places.map(({ day }) => day))}::date[], ${sql.param(places.map(({ at }) => at))}::int[])
       AS k(day, stratum) USING (day)
-    JOIN (SELECT day, tier, arm FROM report_people WHERE ${inRange(range)}
-          GROUP BY day, tier, arm HAVING max(final_at) <= ${range.now}) f USING (day, tier, arm)
     WHERE ${inRange(range, 'r')} AND r.arm IN ('treated', 'holdout') GROUP BY k.stratum, r.arm, r.age`,
   )
   const window = Math.max(0, ...final.map((cell) => cell.windowDays))

@@ -134,7 +134,7 @@ export async function readDays(session: Session, range: Range): Promise<DayCell[
   return await rows<DayCell>(
     session,
     sql`
-    SELECT day::text AS day, version, arm, max(max(final_at)) OVER (PARTITION BY day, arm) <= ${range.now} AS final,
+    SELECT day::text AS day, version, arm, max(final_at) <= ${range.now} AS final,
       max(window_days) AS "windowDays", sum(assigned)::bigint AS assigned,
       sum(contaminated)::bigint AS contaminated, sum(recalled)::bigint AS recalled
     FROM report_people WHERE ${inRange(range)} GROUP BY day, version, arm`,

@@ -56,12 +56,11 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goals: Goals, earned:
       : sql``
   const end = {
     stage: sql`report_stages r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
-          AND r.tier = l.tier AND r.arm = l.arm`,
+          AND r.tier = l.tier`,
     // Variants of a step and day become final together, and the earlier may have had the longer window.
     variant: sql`report_variants r WHERE r.campaign = ${literal(campaign)} AND (r.day, r.step_id) IN (
           (${literal(day)}::date, l.step_id), ((f.assigned_at AT TIME ZONE 'UTC')::date, k.step_id))`,
-    episode: sql`report_people r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date
-          AND r.version = e.version AND r.tier = e.entry_tier AND r.segment = e.segment AND r.arm = e.arm`,
+    episode: sql`report_people r WHERE r.campaign = ${literal(campaign)} AND r.day = ${literal(day)}::date`,
   }[unit]
   return sql`
       SELECT (f.assigned_at AT TIME ZONE 'UTC')::date AS earlier, ${literal(unit)} AS unit,

@@ -71,7 +71,7 @@ export const reportPeople = pgTable(
     tier: text('tier').notNull(),
     segment: text('segment').notNull(),
     arm: text('arm').notNull(),
-    /** When the last window of them ends. */
+    /** When the last window of the day ends, of all who were assigned on it. */
     finalAt: at('final_at').notNull(),
     windowDays: integer('window_days').notNull(),
     assigned: count('assigned'),
