@@ -49,6 +49,7 @@ export async function readCampaigns(
         coalesce(sum(assigned) FILTER (WHERE final_at <= ${now}), 0)::bigint AS matured,
         coalesce(sum(recalled) FILTER (WHERE final_at <= ${now}), 0)::bigint AS recalled
       FROM report_people WHERE campaign = ANY(${sql.param(questions.map(({ campaign }) => campaign))}::text[])
+        AND day <= (${now}::timestamptz AT TIME ZONE 'UTC')::date
       GROUP BY campaign, version, arm`,
     ),
   )

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { readCampaigns } from '../../src/reports/campaigns.ts'
 import { readCost } from '../../src/reports/cost.ts'
 import { deliverySheet, readDelivery } from '../../src/reports/delivery.ts'
 import { readLeaving } from '../../src/reports/leaving.ts'
@@ -201,5 +202,19 @@ describe('figures at the edges', () => {
       { ...left, what: 'email', people: 2 },
       { ...left, what: 'phone', people: 1 },
     ])
+  })
+
+  it('says of campaigns beside each other, as of a day that is past, nothing of who was yet to come', async () => {
+    await history.assign({ arm: 'treated', count: 9, at: day(0) })
+    await history.assign({ arm: 'holdout', count: 1, at: day(0) })
+    // With these, the groups would be off.
+    await history.assign({ arm: 'holdout', count: 50, at: day(20) })
+    await rollUp(database, NOW, RULES)
+    const [line] = await readCampaigns(database, [question], day(10))
+    expect(line).toMatchObject({
+      recent: 10,
+      effect: { treated: { assigned: 9 }, heldOut: { assigned: 1 } },
+      verdict: { kind: 'not_yet' },
+    })
   })
 })
