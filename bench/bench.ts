@@ -115,5 +115,6 @@ function rounded(finding: Finding): Finding {
 
 await main().catch((error: unknown) => {
   console.error(error instanceof Error ? (error.stack ?? error.message) : error)
-  process.exitCode = 1
+  // Not by exitCode: a sink or a receiver that still serves would be waited for for ever. It ends as we hang up.
+  process.exit(1)
 })

@@ -30,6 +30,7 @@ function compileTemplate(): { subject: Render; preheader: Render; html: Render; 
   const layout = read('layouts/base.hbs')
   const partials = {
     button: 'button.hbs',
+    days: 'days.en.hbs',
     footer: 'footer.en.hbs',
     site: 'site.hbs',
     ticket: 'ticket.en.hbs',
