@@ -1,13 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, expect, it, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { execute, rows } from '../../src/database/connect.ts'
+import { rows } from '../../src/database/connect.ts'
 import { API_CHANGES } from '../../src/web/api/changes.ts'
 import { createApiKey, SCOPES, type Scope } from '../../src/web/api-keys.ts'
 import { AUDIT_WORDS } from '../../src/web/pages/audit-words.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { withFullDisk } from '../support/full-disk.ts'
 import { openShop, type Shop } from '../support/shop.ts'
 
 // Whatever is changed by the API stands in the audit, by the name of the key.
@@ -79,19 +80,12 @@ test('every form is one that is known to leave an entry, to be the contact’s o
 
 it('has no change without its entry: what cannot be recorded is not done', async () => {
   const { database } = shop
-  await execute(
-    database,
-    sql`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$`,
-  )
-  await execute(
-    database,
-    sql`CREATE TRIGGER full_disk BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION full_disk()`,
-  )
-  expect((await ask('PUT', '/v1/preferences/ann-7', { channels_off: ['email'] })).status).toBe(500)
-  expect((await ask('DELETE', '/v1/contacts/ann-7')).status).toBe(500)
   const event = { userId: 'ann-7', event: 'session', messageId: 'm1', timestamp: NOW.toISOString() }
-  expect((await ask('POST', '/v1/track', event)).status).toBe(500)
-  await execute(database, sql`DROP FUNCTION full_disk CASCADE`)
+  await withFullDisk(database, 'audit', async () => {
+    expect((await ask('PUT', '/v1/preferences/ann-7', { channels_off: ['email'] })).status).toBe(500)
+    expect((await ask('DELETE', '/v1/contacts/ann-7')).status).toBe(500)
+    expect((await ask('POST', '/v1/track', event)).status).toBe(500)
+  })
   expect(await rows(database, sql`SELECT FROM contacts`)).toHaveLength(1)
   expect(await rows(database, sql`SELECT FROM preferences`)).toEqual([])
   // Nor is the hour's entry left out for one that could not be made.

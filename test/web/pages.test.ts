@@ -27,6 +27,7 @@ import {
 } from '../support/browser.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { withFullDisk } from '../support/full-disk.ts'
 import { openShop, type Shop } from '../support/shop.ts'
 import { formOf, signIn } from '../support/sign-in.ts'
 
@@ -535,30 +536,23 @@ describe('what a role may', () => {
     await post('/campaigns/spring/plan', 'operator')
     const [plan] = await rows<{ id: number }>(database, sql`SELECT max(plan_id) AS id FROM campaign_plans`)
     const before = await standing()
-    await execute(
-      database,
-      sql`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$`,
-    )
-    await execute(
-      database,
-      sql`CREATE TRIGGER full_disk BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION full_disk()`,
-    )
-    const changes: readonly [path: string, fields?: Record<string, string>][] = [
-      ['/campaigns/spring/plan'],
-      ['/campaigns/spring/decide', { plan: String(plan?.id), do: 'reject' }],
-      ['/campaigns/spring/pause', { reason: 'wrong price' }],
-      ['/campaigns/spring/stop', { confirm: 'spring' }],
-      ['/settings/users', { name: 'eve', role: 'admin' }],
-      ['/settings/users/link', { name: 'viewer' }],
-      ['/settings/users/switch', { name: 'viewer', to: 'out' }],
-      ['/settings/keys', { name: 'k', scope: 'read' }],
-      ['/settings/keys/revoke', { key: keyId }],
-      ['/settings/signing-keys'],
-    ]
-    for (const [path, fields] of changes) {
-      expect(`${path} ${(await post(path, 'admin', fields)).status}`).toBe(`${path} 500`)
-    }
-    await execute(database, sql`DROP FUNCTION full_disk CASCADE`)
+    await withFullDisk(database, 'audit', async () => {
+      const changes: readonly [path: string, fields?: Record<string, string>][] = [
+        ['/campaigns/spring/plan'],
+        ['/campaigns/spring/decide', { plan: String(plan?.id), do: 'reject' }],
+        ['/campaigns/spring/pause', { reason: 'wrong price' }],
+        ['/campaigns/spring/stop', { confirm: 'spring' }],
+        ['/settings/users', { name: 'eve', role: 'admin' }],
+        ['/settings/users/link', { name: 'viewer' }],
+        ['/settings/users/switch', { name: 'viewer', to: 'out' }],
+        ['/settings/keys', { name: 'k', scope: 'read' }],
+        ['/settings/keys/revoke', { key: keyId }],
+        ['/settings/signing-keys'],
+      ]
+      for (const [path, fields] of changes) {
+        expect(`${path} ${(await post(path, 'admin', fields)).status}`).toBe(`${path} 500`)
+      }
+    })
     expect(await standing()).toEqual(before)
   })
 
@@ -633,16 +627,9 @@ test('what runs counts as approved, though somebody turned its plan down while i
 test('what a contact wants is recorded with its entry in the audit, or not at all', async () => {
   const choices = async () => (await rows(database, sql`SELECT FROM preferences`)).length
   const before = await choices()
-  await execute(
-    database,
-    sql`CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no room'; END $$`,
-  )
-  await execute(
-    database,
-    sql`CREATE TRIGGER full_disk BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION full_disk()`,
-  )
-  expect((await post('/contacts/c6/preferences', 'agent', { off: 'email' })).status).toBe(500)
-  await execute(database, sql`DROP FUNCTION full_disk CASCADE`)
+  await withFullDisk(database, 'audit', async () => {
+    expect((await post('/contacts/c6/preferences', 'agent', { off: 'email' })).status).toBe(500)
+  })
   expect(await choices()).toBe(before)
 })
 
