@@ -126,7 +126,7 @@ function createDispatcher(runtime: Runtime, queue: JobQueue, pace: SchedulerPace
     }
     const room = JOBS_PER_WORKER * workers - (await queue.waiting())
     if (room <= 0) return pace.busy
-    const handed = await queueDue(runtime, queue, room)
+    const handed = await enqueueBatches(runtime, queue, room)
     handedAt = handed > 0 ? performance.now() : (handedAt ?? Number.NEGATIVE_INFINITY)
     return handed > 0 ? pace.busy : pace.idle
   }
@@ -140,7 +140,7 @@ function createDispatcher(runtime: Runtime, queue: JobQueue, pace: SchedulerPace
  * @returns how many were
  * @throws what the queue says where it takes none
  */
-export async function queueDue(
+export async function enqueueBatches(
   runtime: Pick<Runtime, 'database' | 'clock' | 'worker' | 'rates'>,
   queue: Pick<JobQueue, 'add'>,
   room: number,

@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
-import { queueDue, startScheduler, sumsWait } from '../../src/service/scheduler.ts'
+import { enqueueBatches, startScheduler, sumsWait } from '../../src/service/scheduler.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -102,7 +102,7 @@ it('outlives a queue that refuses a batch while the next is taken, and tells of 
   try {
     const full = new Error('OOM command not allowed when used memory > maxmemory')
     const queue = { add: () => Promise.reject(full) }
-    await expect(queueDue(shop.runtime, queue, 4)).rejects.toBe(full)
+    await expect(enqueueBatches(shop.runtime, queue, 4)).rejects.toBe(full)
   } finally {
     process.off('unhandledRejection', hear)
   }

@@ -72,6 +72,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         const programme = await readProgrammeSheet(visit.runtime, visit.now, styleOf(visit))
         const lines = names.length < 2 ? [] : programme.data.campaigns
         const campaign = wanted ?? lines[0]?.campaign ?? names[0] ?? ''
+        const note = campaignsNote(lines, visit.speech)
         const titles = await campaignTitles(visit.runtime, names)
         const { sheet } = await readSheet(
           visit.runtime,
@@ -83,9 +84,9 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         return await visit.show(
           say('Monday', '周一速览'),
           <>
-            {counts ? null : <Programme visit={visit} sheet={programme.sheet} />}
+            {counts ? null : <Programme visit={visit} sheet={programme.sheet} beside={note} />}
             {lines.length === 0 ? null : (
-              <CampaignLines visit={visit} lines={lines} titles={titles} here={campaign} />
+              <CampaignLines visit={visit} lines={lines} note={note} titles={titles} here={campaign} />
             )}
             {counts ? <BeingCounted visit={visit} /> : <SheetView visit={visit} sheet={sheet} />}
             <p>
@@ -157,17 +158,16 @@ async function hasContacts(database: Database): Promise<boolean> {
   return (await rows(database, sql`SELECT contact_id FROM contacts LIMIT 1`)).length > 0
 }
 
-/** What each campaign brought, from the sums as counted last. */
 /** All campaigns, each a way to its own Monday, which follows beneath. */
 function CampaignLines(props: {
   visit: Visit
   lines: readonly CampaignLine[]
+  note: string | undefined
   titles: ReadonlyMap<string, string>
   here: string
 }) {
-  const { visit, lines, titles, here } = props
+  const { visit, lines, note, titles, here } = props
   const table = campaignsTable(lines, titles, styleOf(visit))
-  const note = campaignsNote(lines, visit.speech)
   return (
     <>
       <nav class="card" aria-label={table.title}>
@@ -196,8 +196,13 @@ function CampaignLines(props: {
   )
 }
 
-/** What all campaigns brought together, or what is missing to say so: above everything a single one claims. */
-function Programme({ visit: { say }, sheet }: { visit: Visit; sheet: Sheet }) {
+/**
+ * What all campaigns brought together, or what is missing to say so: above everything a single one claims.
+ * @param props.beside the note that stands with the campaigns' lines
+ */
+function Programme(props: { visit: Visit; sheet: Sheet; beside: string | undefined }) {
+  const { sheet, beside } = props
+  const { say } = props.visit
   // The lines of the campaigns stand beside it, as the ways to their own Mondays.
   const tables = sheet.tables.filter(({ id, rows }) => rows.length > 0 && id !== 'campaigns')
   return (
@@ -218,11 +223,13 @@ function Programme({ visit: { say }, sheet }: { visit: Visit; sheet: Sheet }) {
               rows={table.rows.map((row) => row.map(({ text }) => text))}
             />
           ))}
-          {sheet.notes.map((note) => (
-            <p class="soft">
-              <small>{note}</small>
-            </p>
-          ))}
+          {sheet.notes
+            .filter((note) => note !== beside)
+            .map((note) => (
+              <p class="soft">
+                <small>{note}</small>
+              </p>
+            ))}
           <p>
             <a href="/programme.csv">CSV</a>
           </p>
