@@ -12,7 +12,7 @@ import {
 } from '../database/connect.ts'
 import { deferOrSkip, latestOf, type Verdict } from './guards.ts'
 import { keyTable, type TouchpointKey } from './keys.ts'
-import type { Cleared } from './message.ts'
+import { byPlan, type Cleared } from './message.ts'
 import type { Parted, Refused } from './reservation.ts'
 import { localDay, startOfNextDay } from './windows.ts'
 
@@ -41,14 +41,16 @@ export function overflowOf(channels: ReadonlyMap<string, Channel>): Calling['ove
   return channels.get('callback')?.overflow
 }
 
-/** What a step's calls may go ahead with today, and what has to wait. Seeds take nobody's place. */
+/**
+ * What a step's calls may go ahead with today, and what has to wait: what was planned first goes first. Seeds take nobody's place.
+ */
 export async function takeCallSlots(
   database: Database,
   { campaign, step, now, overflow }: Calling,
   cleared: readonly Cleared[],
 ): Promise<Parted<Cleared>> {
   const capacity = step.call?.capacity ?? null
-  const real = cleared.filter(({ candidate }) => !candidate.seed)
+  const real = cleared.filter(({ candidate }) => !candidate.seed).toSorted(byPlan)
   if (real.length === 0 || (capacity === null && overflow !== 'all')) return { allowed: cleared, refused: [] }
   const place = placeOf(campaign, step, now)
   const { day } = place

@@ -23,6 +23,11 @@ export interface Cleared {
   readonly overflow?: boolean
 }
 
+/** Where there is not enough for all, what was planned first gets it. Pure: for sorting. */
+export function byPlan({ candidate: a }: Cleared, { candidate: b }: Cleared): number {
+  return a.plannedFor.getTime() - b.plannedFor.getTime() || a.touchpointId - b.touchpointId
+}
+
 /** What a verdict has cleared a candidate for. */
 export function clearedFor(
   candidate: Candidate,

@@ -5,7 +5,7 @@ import { concludeGrants } from '../offers/conclusion.ts'
 import { budgetsOf, reserveMoney } from './costs.ts'
 import { creditPromised } from './credit.ts'
 import { releaseBudgets } from './holds.ts'
-import type { Cleared } from './message.ts'
+import { byPlan, type Cleared } from './message.ts'
 import { dummyGrant, isCounted, reservePersons } from './promises.ts'
 import type { Allowed, Parted, Refused, Reservation, ReserveDependencies } from './reservation.ts'
 
@@ -34,7 +34,6 @@ export async function reserve(
 ): Promise<Reserved> {
   const { step, now, campaign } = reservation
   const seeds = cleared.filter(({ candidate }) => candidate.seed).map((each) => withDummy(each, step, now))
-  // Where there is not enough for all, what was planned first gets it.
   const real = cleared.filter(({ candidate }) => !candidate.seed).toSorted(byPlan)
   const budgets = budgetsOf(campaign, step, deps.offerProvider !== undefined)
   const counted = isCounted(campaign)
@@ -61,10 +60,6 @@ export async function reserve(
 function withDummy(seed: Cleared, step: CompiledStep, now: Date): Cleared {
   const grant = dummyGrant(inVariant(step, seed.candidate.variant), now)
   return grant ? { ...seed, grant } : seed
-}
-
-function byPlan({ candidate: a }: Cleared, { candidate: b }: Cleared): number {
-  return a.plannedFor.getTime() - b.plannedFor.getTime() || a.touchpointId - b.touchpointId
 }
 
 /** A batch by what it promises: a step as one of its variants has it, with those who are to get that offer or none. */

@@ -80,3 +80,36 @@ it('a call that was let through before midnight and is made after it takes a pla
   await pipeline.work()
   expect(calls.sent).toHaveLength(2)
 })
+
+it('of calls that wait for a place, those that were planned first go first, whoever they are to', async () => {
+  const calls = testChannel('callback')
+  const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
+    definition: { limits: { max_delay: '60d' } },
+    tiers: [
+      {
+        name: 'only',
+        from: 3 * DAY,
+        to: null,
+        steps: [{ id: 'one', channels: ['callback'], call: { capacity: 1, sla: 3600 } }],
+      },
+    ],
+    others: [calls],
+  })
+  const { clock, addContact, runNow, work } = pipeline
+  const before = (days: number) => new Date(START.getTime() - days * DAY * 1000)
+  // They lapse a day later, and came a year earlier.
+  const later = await addContact({ silentSince: before(2), phone: '+491701234501' })
+  const sooner = [
+    await addContact({ silentSince: before(4), phone: '+491701234502' }),
+    await addContact({ silentSince: before(4), phone: '+491701234503' }),
+  ]
+  for (const day of [0, 1, 2]) {
+    clock.set(before(-day))
+    await runNow()
+    await work()
+  }
+  const called = calls.sent.map(({ contactId }) => contactId)
+  expect(new Set(called.slice(0, 2))).toEqual(new Set(sooner))
+  expect(called.slice(2)).toEqual([later])
+})
