@@ -46,6 +46,8 @@ export interface StepOffer {
   readonly campaign: string
   readonly name: string
   readonly terms: Offer
+  /** How many may be granted in all, by all versions of the campaign; undefined where there are as many as are asked for. */
+  readonly stock: number | undefined
   readonly stepId: number
   /** `deliver: account` with a provider that credits it. */
   readonly credits: boolean
@@ -124,16 +126,16 @@ export async function foreseeGrant(
   now: Date,
   wish: Wanted,
 ): Promise<'fresh' | 'held' | 'busy' | { readonly refused: GrantRefusal }> {
-  const { campaign, name, terms } = offer
+  const { campaign, name, terms, stock } = offer
   const standings = await readStandings(session, offer, now, [wish])
   const decided = decide(wish.touchpointId, standings.get(wish.touchpointId) ?? NOTHING_BEFORE, terms, now)
   if (decided === 'mine') return 'held'
   if (decided !== undefined) return decided === 'busy' || 'refused' in decided ? decided : 'held'
-  const [stock] = await rows<{ taken: number }>(
+  const [place] = await rows<{ taken: number }>(
     session,
     sql`SELECT taken FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${name}`,
   )
-  if ((stock?.taken ?? 0) >= (terms.stock ?? Number.POSITIVE_INFINITY)) return { refused: 'stock' }
+  if ((place?.taken ?? 0) >= (stock ?? Number.POSITIVE_INFINITY)) return { refused: 'stock' }
   const imported = terms.deliver === 'code' && terms.codes === 'imported'
   if (imported && (await freeCodes(session, offer, now, 1)).length === 0) return { refused: 'codes' }
   return 'fresh'
@@ -163,7 +165,7 @@ export async function outstandingGrant(
  * first and compared afterwards: the row's own figure is what is counted up, whoever changed it last.
  */
 async function takeStock(tx: Transaction, offer: StepOffer, wanted: number): Promise<number> {
-  const { campaign, name, terms } = offer
+  const { campaign, name, stock } = offer
   const take = () =>
     preparedRows<{ taken: number }>(
       tx,
@@ -179,7 +181,7 @@ async function takeStock(tx: Transaction, offer: StepOffer, wanted: number): Pro
     ;[place] = await take()
   }
   const before = (place?.taken ?? wanted) - wanted
-  const left = Math.max(0, (terms.stock ?? Number.POSITIVE_INFINITY) - before)
+  const left = Math.max(0, (stock ?? Number.POSITIVE_INFINITY) - before)
   const count = Math.min(wanted, left)
   if (count < wanted) await giveBack(tx, offer, wanted - count)
   return count

@@ -3,7 +3,7 @@ import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/com
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
 import { overflowOf, takeCallSlots } from './capacity.ts'
-import { underBudgetOf } from './costs.ts'
+import { underLimitsOf } from './costs.ts'
 import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
 import { type Candidate, gather } from './gather.ts'
@@ -89,7 +89,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     step,
     now,
   })
-  const campaign = underBudgetOf(opened, newest)
+  const campaign = underLimitsOf(opened, newest)
   const { cleared, held } = sift(
     keys,
     candidates,

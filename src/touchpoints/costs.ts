@@ -86,17 +86,24 @@ export function outOfBudget(
 }
 
 /**
- * A version as it is to be worked with now. What a campaign may cost is said of all its messages, so what its newest version says
- * counts for those, too, who began with an older one. Pure.
- * @param newest what that version's text says; where its limits cannot be read, the version's own stay
+ * A version as it is to be worked with now. What a campaign may cost, and how many of its offers there are, is said of all its
+ * messages, so what its newest version says counts for those, too, who began with an older one. Pure.
+ * @param newest what that version's text says; where its limits cannot be read, or an offer is none of its own any more, the
+ *   version's own stay
  */
-export function underBudgetOf(
+export function underLimitsOf(
   campaign: CompiledCampaign,
   newest: Pick<VersionText, 'definition'> | undefined,
 ): CompiledCampaign {
   const { definition } = campaign
   const { budget } = newest?.definition.limits ?? definition.limits
-  return { ...campaign, definition: { ...definition, limits: { ...definition.limits, budget } } }
+  const offers = Object.fromEntries(
+    Object.entries(definition.offers).map(([name, terms]) => {
+      const { stock } = newest?.definition.offers?.[name] ?? terms
+      return [name, { ...terms, stock }]
+    }),
+  )
+  return { ...campaign, definition: { ...definition, offers, limits: { ...definition.limits, budget } } }
 }
 
 /**

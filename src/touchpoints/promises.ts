@@ -38,13 +38,7 @@ export async function reservePersons(
   const counted = isCounted(campaign)
   if (!counted && !step.offer)
     return { allowed: real.map((cleared) => ({ cleared, fresh: false })), refused: [] }
-  const place = step.offer && {
-    campaign: campaign.name,
-    name: step.offer.name,
-    terms: step.offer.terms,
-    stepId: step.stepId,
-    credits: step.offer.terms.deliver === 'account' && deps.offerProvider !== undefined,
-  }
+  const place = offerOf(campaign, step, deps.offerProvider !== undefined)
   const decided = await provisionally(deps.database, async (tx) => {
     await lockPersons(
       tx,
@@ -63,6 +57,21 @@ export async function reservePersons(
   })
   const { allowed, refused } = promise(deps, reservation, place, decided)
   return { allowed, refused: [...capped, ...refused] }
+}
+
+/**
+ * The offer of a step, as its messages promise it: on the terms of the step's version, of the stock that the campaign says.
+ * @param credited there is a provider that credits what is delivered to accounts
+ */
+export function offerOf(
+  { name: campaign, definition }: CompiledCampaign,
+  { offer, stepId }: CompiledStep,
+  credited: boolean,
+): StepOffer | undefined {
+  if (!offer) return undefined
+  const { name, terms } = offer
+  const { stock } = definition.offers[name] ?? terms
+  return { campaign, name, terms, stock, stepId, credits: terms.deliver === 'account' && credited }
 }
 
 async function capDecisions(

@@ -9,7 +9,7 @@ import { type Calling, foreseeCallSlot } from './capacity.ts'
 import { budgetsOf, outOfBudget } from './costs.ts'
 import type { Verdict } from './guards.ts'
 import type { Cleared, Composed } from './message.ts'
-import { offerHeld, wantsOffer, without } from './promises.ts'
+import { offerHeld, offerOf, wantsOffer, without } from './promises.ts'
 
 // What a reservation would come to at this moment, for one message, reserving nothing and locking nobody: for previews.
 // In the order in which a worker asks. What is foreseen may be gone when the message is due.
@@ -41,16 +41,15 @@ export async function foreseeReservation(
     caps.length === 0 ? undefined : await foreseeCaps(session, { caps, topic, priority, maxDelay, now }, wish)
   if (decision !== undefined && decision !== 'admit') return { verdict: decision.verdict, neutral: false }
   let liability = 0
-  if (step.offer && wantsOffer(step, wish)) {
-    const { name, terms } = step.offer
-    const offer = { campaign: campaign.name, name, terms, stepId: step.stepId, credits: false }
+  const offer = offerOf(campaign, step, false)
+  if (offer && wantsOffer(step, wish)) {
     const answer = await foreseeGrant(session, offer, now, candidate)
     if (answer === 'busy') return { verdict: offerHeld(wish, now, maxDelay), neutral: false }
     if (answer !== 'fresh' && answer !== 'held') {
       const verdict = { kind: 'skip', reason: 'offer_unavailable', detail: answer.refused } as const
       return { verdict, neutral: without(wish, step) !== undefined }
     }
-    liability = answer === 'fresh' ? expectedOf(terms) : 0
+    liability = answer === 'fresh' ? expectedOf(offer.terms) : 0
   }
   const { contactId, touchpointId } = candidate
   const spend = composed && !('state' in composed) ? composed.cost : 0

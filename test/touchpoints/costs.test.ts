@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { rows } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
-import { underBudgetOf } from '../../src/touchpoints/costs.ts'
+import { underLimitsOf } from '../../src/touchpoints/costs.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
@@ -71,6 +71,36 @@ it('a budget that cannot be read changes nothing', async () => {
   const opened = await shop.runtime.book.campaign('spring', 1)
   const own = opened.definition.limits.budget
   expect(own.spend?.amount.micros).toBe(1_000_000)
-  expect(underBudgetOf(opened, undefined).definition.limits.budget).toEqual(own)
-  expect(underBudgetOf(opened, { definition: {} }).definition.limits.budget).toEqual(own)
+  expect(underLimitsOf(opened, undefined).definition.limits.budget).toEqual(own)
+  expect(underLimitsOf(opened, { definition: {} }).definition.limits.budget).toEqual(own)
+})
+
+const stocked = (stock: string) => {
+  const names = ['early', 'late', 'last']
+  const steps = names.map(
+    (id, at) => `{ id: ${id}, after: ${at}h, channel: email, template: hello, offer: ${id} }`,
+  )
+  const offers = names.map((name) => `  ${name}: { kind: coupon, amount: 5 CNY, valid: 7d${stock} }`)
+  return oneTierCampaign('gifts', steps, { more: ['offers:', ...offers].join('\n') })
+}
+
+it('how many of an offer there are is what the newest version says, for whoever began with an older one, too', async () => {
+  const unavailable = 'skipped offer_unavailable'
+  await shop.apply(stocked(', stock: 3'))
+  await shop.run('gifts')
+  await shop.apply(stocked(', stock: 1'))
+  expect(await endsOf('early')).toEqual(['sent', unavailable, unavailable].toSorted())
+  await shop.apply(stocked(', stock: 2'))
+  expect(await endsOf('late')).toEqual(['sent', 'sent', unavailable].toSorted())
+  await shop.apply(stocked(''))
+  expect(await endsOf('last')).toEqual(['sent', 'sent', 'sent'])
+})
+
+it('an offer that is gone from the newest version has the stock it had', async () => {
+  const opened = await shop.runtime.book.campaign('gifts', 1)
+  const { offers } = opened.definition
+  expect(offers.early?.stock).toBe(3)
+  for (const newest of [{}, { offers: {} }]) {
+    expect(underLimitsOf(opened, { definition: newest }).definition.offers).toEqual(offers)
+  }
 })
