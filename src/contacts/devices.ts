@@ -42,11 +42,18 @@ export function parseDevice(value: unknown): DeviceRow | string {
     return 'token: expected the https endpoint'
   const { p256dh, auth } = { ...(typeof keys === 'object' ? keys : {}) } as Record<string, unknown>
   // An uncompressed point of P-256 and 16 bytes (RFC 8291), in base64url.
-  if (typeof p256dh !== 'string' || Buffer.from(p256dh, 'base64url').length !== 65)
-    return 'keys.p256dh is no key'
-  if (typeof auth !== 'string' || Buffer.from(auth, 'base64url').length !== 16)
-    return 'keys.auth is no secret'
+  if (!isBase64(p256dh, 65)) return 'keys.p256dh is no key'
+  if (!isBase64(auth, 16)) return 'keys.auth is no secret'
   return { externalId, provider: known, token, keys: { p256dh, auth } }
+}
+
+/** Whether it is so many bytes, in either alphabet of base64. Node passes by what is of neither, NUL too. */
+function isBase64(text: unknown, bytes: number): text is string {
+  return (
+    typeof text === 'string' &&
+    /^[\w+/-]+={0,2}$/.test(text) &&
+    Buffer.from(text, 'base64url').length === bytes
+  )
 }
 
 /** Where apps are reached, of all that `channels.push` sets up; what `context.device` brings is of this provider. */

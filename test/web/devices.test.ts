@@ -112,6 +112,7 @@ describe('a device', () => {
     expect((await app.request('/v1/devices', { method: 'POST', body: '{}' })).status).toBe(401)
     expect((await post(device('nobody', 't-3'))).status).toBe(404)
     const web = { external_id: 'a', provider: 'web', token: 'https://push.example/1' }
+    const [p256dh, auth] = [65, 16].map((bytes) => Buffer.alloc(bytes, 4).toString('base64url'))
     for (const body of [
       '{',
       '[]',
@@ -121,6 +122,9 @@ describe('a device', () => {
       { ...device('a', 't'), provider: 'pigeon' },
       web,
       { ...web, keys: { p256dh: 'x', auth: 'y' } },
+      // Node decodes both as if the first character were not there.
+      { ...web, keys: { p256dh: `\u0000${p256dh}`, auth } },
+      `{"external_id":"a","provider":"web","token":"https://push.example/1","keys":{"p256dh":"${p256dh}","auth":"\\ud800${auth}"}}`,
       { ...web, token: 'http://push.example/1' },
     ]) {
       const answer = await post(body)
