@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { execute, type Session } from './connect.ts'
 
 // What a contact allows, as SQL over the append-only records. Derived at each look and kept nowhere: a record that
 // comes late, twice or in another order ends at the same answer, and a rehearsal sees what held at its moment.
@@ -104,4 +105,26 @@ function refusing(contactId: SQL, channel: SQL, required: readonly string[], now
         OR held.choice -> 'channelsOff' ?| ARRAY[${channel}, '*']
         OR (held.choice ->> 'pausedUntil')::numeric > extract(epoch FROM ${now}::timestamptz)
         OR ${besides})))`
+}
+
+/** When somebody said what they allow, and since when an address is on the do-not-contact list. */
+const SAID = [
+  ['consents', 'decided_at'],
+  ['preferences', 'chosen_at'],
+  ['suppressions', 'suppressed_at'],
+] as const
+
+/**
+ * Has what was said by a clock that was ahead hold from now on: it would be heeded only once that time has come. All of it goes
+ * back by as much as the last of it, so that its order stays.
+ */
+export async function heedSaidAhead(session: Session, now: Date): Promise<void> {
+  for (const [table, column] of SAID) {
+    const at = sql.identifier(column)
+    await execute(
+      session,
+      sql`UPDATE ${sql.identifier(table)} SET ${at} = ${at} - (ahead.last - ${now}::timestamptz)
+        FROM (SELECT max(${at}) AS last FROM ${sql.identifier(table)}) ahead WHERE ${at} > ${now}`,
+    )
+  }
 }

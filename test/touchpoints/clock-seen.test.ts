@@ -57,3 +57,49 @@ it('leaves alone what waits for its time, while the clock goes on or is put righ
   await execute(database, sql`UPDATE touchpoints SET waits = NULL, due_at = ${later(DAY)}`)
   expect(await heedClock(database, START)).toBe(0)
 })
+
+it('who left while the clock was a day ahead has left, once it is put right', async () => {
+  const { database, clock, suppress, work, records, runNow, addContact } = await open(0)
+  const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+  const listed = await addContact({ silentSince, email: 'listed@people.test' })
+  const [chosen, withdrawn, back, before] = [
+    await addContact({ silentSince }),
+    await addContact({ silentSince }),
+    await addContact({ silentSince }),
+    await addContact({ silentSince }),
+  ]
+  const choose = (contactId: number, at: Date, off: string) =>
+    execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+        VALUES (${contactId}, ${at}, ${off}::text[], '{}', 'page')`,
+    )
+  await heedClock(database, START)
+  await choose(before, later(-60), '{}')
+  clock.set(later(DAY))
+  await heedClock(database, later(DAY))
+  await suppress('email', 'listed@people.test')
+  await choose(chosen, later(DAY), '{*}')
+  // Told a minute apart, that they want nothing, and then that they do.
+  await choose(back, later(DAY - 60), '{*}')
+  await choose(back, later(DAY), '{}')
+  await execute(
+    database,
+    sql`INSERT INTO consents (contact_id, channel, decision, decided_at, source, recorded_at)
+      VALUES (${withdrawn}, 'email', 'withdrawn', ${later(DAY)}, 'page', ${later(DAY)})`,
+  )
+  clock.set(later(60))
+  await heedClock(database, later(60))
+  await runNow()
+  await work()
+  const reasons = new Map((await records()).map(({ contactId, reason }) => [contactId, reason]))
+  expect(reasons).toEqual(
+    new Map([
+      [listed, 'suppressed'],
+      [chosen, 'opted_out'],
+      [withdrawn, 'no_consent'],
+      [back, null],
+      [before, null],
+    ]),
+  )
+})
