@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { z } from 'zod'
 import { problemsOf } from '../config/issues.ts'
 import { jsonText } from '../contacts/text.ts'
+import { messageOf } from '../errors.ts'
 import { RefusedError } from './answers.ts'
 
 // What a request says, read by a schema. What does not fit is refused in the words a file of ours is refused in.
@@ -17,13 +18,41 @@ export async function readBody<Schema extends z.ZodType>(
   return readAs(schema, await readJson(c), 'the body')
 }
 
-/** @throws RefusedError 400 where it is no JSON, or holds what no text that is kept can hold */
+/** @throws RefusedError 415, 400 where it is no JSON, or holds what no text that is kept can hold */
 export async function readJson(c: Context): Promise<unknown> {
-  const given = await c.req.json<unknown>().catch(() => undefined)
-  if (given === undefined) throw new RefusedError(400, 'malformed', 'the body: expected JSON')
+  const given = parsed(await readText(c))
   const storable = jsonText('the body', given)
   if (typeof storable === 'string') throw new RefusedError(400, 'malformed', storable)
   return given
+}
+
+/**
+ * The body as text, without the mark that some put before UTF-8.
+ * @throws RefusedError 415 where it is packed; 400 where it is not UTF-8: two keys of another encoding would be one, each letter
+ *   of theirs the same sign
+ */
+export async function readText(c: Context): Promise<string> {
+  const encoding = c.req.header('Content-Encoding') ?? 'identity'
+  if (encoding.toLowerCase() !== 'identity') {
+    const reason = `a body encoded as ${encoding.slice(0, 50)} is not read; send it plain`
+    throw new RefusedError(415, 'encoding', reason)
+  }
+  const bytes = await c.req.arrayBuffer()
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new RefusedError(400, 'malformed', 'the body is not UTF-8')
+  }
+}
+
+/** @param parse in the place of JSON's own @throws RefusedError 400 where it is no JSON */
+export function parsed(text: string, parse: (text: string) => unknown = JSON.parse): unknown {
+  if (text === '') throw new RefusedError(400, 'malformed', 'the body is empty; expected JSON')
+  try {
+    return parse(text)
+  } catch (error) {
+    throw new RefusedError(400, 'malformed', `the body: malformed JSON: ${messageOf(error)}`)
+  }
 }
 
 /**

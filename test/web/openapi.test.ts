@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import type { z } from 'zod'
 import { openCallback } from '../../src/channels/callback/callback.ts'
@@ -177,6 +178,33 @@ test('nothing an address asks for is left aside: what there is not is refused, a
   expect((await ask('GET /v1/reports/{name}/charts/{chart}', `${chart}&format=csv`)).status).toBe(400)
 })
 
+test('a body that cannot be read is refused in words of its own, wherever a key lets one in', async () => {
+  const bodies = Object.entries(OPERATIONS).filter(([, { scope, body }]) => scope !== null && body)
+  expect(bodies.length).toBeGreaterThan(10)
+  for (const [route, { body }] of bodies) {
+    const [method = '', described = ''] = route.split(' ')
+    const path = described.replaceAll(/\{\w+\}/g, 'u000123')
+    const send = async (sent: string | Uint8Array, more: Record<string, string> = {}) => {
+      const headers = { Authorization: `Bearer ${key}`, ...more }
+      const answer = await app.request(path, { method, headers, body: sent })
+      return [route, answer.status, ((await answer.json()) as { reason: string }).reason]
+    }
+    const packed = await send(gzipSync(JSON.stringify(body?.example)), { 'Content-Encoding': 'gzip' })
+    expect(packed).toEqual([route, 415, 'a body encoded as gzip is not read; send it plain'])
+    // A till of GBK: each of its letters would be the same sign, and so would be its keys.
+    const other = Buffer.from('{"key":"\xb6\xa9\xb5\xa5"}', 'latin1')
+    expect(await send(other)).toEqual([route, 400, 'the body is not UTF-8'])
+    expect(await send('{')).toEqual([
+      route,
+      400,
+      expect.stringMatching(/malformed JSON|\{ "tapped": true \}/),
+    ])
+    if (route !== 'POST /v1/group') continue
+    // Editors put it before UTF-8, and it is no part of what they hold.
+    expect((await send(`\uFEFF${JSON.stringify(body?.example)}`))[1]).toBe(200)
+  }
+})
+
 describe('what is really answered is what is described', () => {
   it('calls, from the queue to what became of them', async () => {
     const queue = (await ask('GET /v1/calls', '/v1/calls')).body as { calls: { id: string }[] }
@@ -281,7 +309,16 @@ test('the document is OpenAPI 3.1: every operation has its own id, its parameter
       },
     },
   })
-  expect(Object.keys(outcome?.responses ?? {})).toEqual(['200', '400', '401', '403', '404', '413', '500'])
+  expect(Object.keys(outcome?.responses ?? {})).toEqual([
+    '200',
+    '400',
+    '401',
+    '403',
+    '404',
+    '413',
+    '415',
+    '500',
+  ])
 })
 
 test('whatever takes format=csv is described as CSV, too', () => {

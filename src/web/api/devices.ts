@@ -5,15 +5,14 @@ import type { Database } from '../../database/connect.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { refuseQuery } from '../requests.ts'
+import { parsed, readText, refuseQuery } from '../requests.ts'
 
 /** Where apps and browsers say what pushes to them are addressed to, and that they want no more of them. */
 export function devicesApi(options: { database: Database; clock: Clock; keys: KeyRing }): Hono<Authorised> {
   const { database, clock, keys } = options
   const api = new Hono<Authorised>()
   api.post('/v1/devices', requireScope(keys, 'events:write'), refuseQuery, async (c) => {
-    const body = await c.req.json<unknown>().catch(() => undefined)
-    const device = parseDevice(body)
+    const device = parseDevice(parsed(await readText(c)))
     if (typeof device === 'string') return refuse(c, 400, 'malformed', device)
     const registered = await registerDevice(database, clock.now(), device)
     return registered
@@ -21,8 +20,7 @@ export function devicesApi(options: { database: Database; clock: Clock; keys: Ke
       : refuse(c, 404, 'not_found', `there is no contact "${device.externalId}"`)
   })
   api.delete('/v1/devices', requireScope(keys, 'events:write'), refuseQuery, async (c) => {
-    const body = await c.req.json<unknown>().catch(() => undefined)
-    const device = parseDevice(body)
+    const device = parseDevice(parsed(await readText(c)))
     if (typeof device === 'string') return refuse(c, 400, 'malformed', device)
     await forgetDevice(database, device)
     return c.json({ success: true })

@@ -5,7 +5,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { refuseQuery } from '../requests.ts'
+import { readText, refuseQuery } from '../requests.ts'
 
 /** What the user's own app asks for at sign-in, and where it says that a message was shown. */
 export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
@@ -34,7 +34,7 @@ export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
   })
   api.post('/v1/inapp/:externalId/:message/ack', requireScope(keys, 'inapp'), refuseQuery, async (c) => {
     const named = readReference(c.req.param('message'))
-    const text = await c.req.text()
+    const text = await readText(c)
     const tapped = text === '' ? false : readTapped(text)
     if (tapped === undefined) return refuse(c, 400, 'malformed', 'the body is empty, or { "tapped": true }')
     const externalId = c.req.param('externalId')

@@ -1,16 +1,15 @@
-import { isUtf8 } from 'node:buffer'
 import { type Context, Hono } from 'hono'
 import type { Clock } from '../../clock.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { CALLS, type Call, callReader } from '../../contacts/calls.ts'
 import { parseJson } from '../../contacts/json.ts'
-import { messageOf } from '../../errors.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 import { limitBody } from '../body-limit.ts'
 import type { Intake } from '../intake.ts'
 import { openKeyRates } from '../key-rates.ts'
+import { parsed, readText } from '../requests.ts'
 
 // Events in, in the shape of Segment's HTTP API, so that its libraries work unchanged. A request is taken whole or not
 // at all, and an answer of 200 means that what it brought is committed.
@@ -34,7 +33,7 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
     refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
   )
   const take = async (c: Context<Authorised>, type: (typeof CALLS)[number] | 'batch') => {
-    const body = await readBody(c)
+    const body = await readObject(c)
     if (body instanceof Response) return body
     const calls = readCalls(type, body, callReader(workspace, clock.now(), body.sentAt))
     if (typeof calls === 'string') return refuse(c, 400, 'malformed', calls)
@@ -57,22 +56,12 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
 }
 
 /** The request's JSON object, or the refusal. */
-async function readBody(c: Context): Promise<Record<string, unknown> | Response> {
-  const encoding = c.req.header('Content-Encoding') ?? 'identity'
-  if (encoding !== 'identity') {
-    return refuse(c, 415, 'encoding', `a body encoded as ${encoding.slice(0, 50)} is not read; send it plain`)
+async function readObject(c: Context): Promise<Record<string, unknown> | Response> {
+  const value = parsed(await readText(c), parseJson)
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>
   }
-  const bytes = Buffer.from(await c.req.arrayBuffer())
-  if (!isUtf8(bytes)) return refuse(c, 400, 'malformed', 'the body is not UTF-8')
-  try {
-    const value = parseJson(bytes.toString('utf8'))
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return value as Record<string, unknown>
-    }
-    return refuse(c, 400, 'malformed', 'expected a JSON object')
-  } catch (error) {
-    return refuse(c, 400, 'malformed', `malformed JSON: ${messageOf(error)}`)
-  }
+  return refuse(c, 400, 'malformed', 'expected a JSON object')
 }
 
 /** The calls of a request, or what is wrong with the first that is. */

@@ -40,7 +40,7 @@ export interface Operation {
   readonly answer: z.ZodType | string
   /** With `format=csv` it answers as text/csv. */
   readonly csv?: true
-  /** Refusals beyond those of every route with a key: 401, 403 and 500. */
+  /** Refusals beyond those of every route with a key: 400, 401, 403, 500, and 415 where it has a body. */
   readonly refused?: readonly (keyof typeof REFUSED)[]
 }
 
@@ -66,7 +66,7 @@ const event = (name: keyof typeof requests.events, en: string, zh: string, examp
   scope: 'events:write',
   body: { schema: requests.events[name], example: { userId: CONTACT, ...example } },
   answer: answers.taken,
-  refused: [400, 415, 429],
+  refused: [400, 429],
 })
 
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -95,7 +95,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       example: { batch: [{ type: 'track', userId: CONTACT, event: 'session', messageId: 's-1' }] },
     },
     answer: answers.taken,
-    refused: [400, 415, 429],
+    refused: [400, 429],
   },
   'POST /v1/devices': {
     area: 'events',
@@ -323,8 +323,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
 }
 
 /** The statuses a route may refuse with, in order. */
-export function refusalsOf({ scope, refused = [] }: Operation): (keyof typeof REFUSED)[] {
+export function refusalsOf({ scope, body, refused = [] }: Operation): (keyof typeof REFUSED)[] {
   // 400: for what the address asks beside, if for nothing else.
-  const keyed = scope === null ? [] : ([400, 401, 403] as const)
+  const keyed = scope === null ? [] : ([400, 401, 403, ...(body ? ([415] as const) : [])] as const)
   return [...new Set([...refused, ...keyed, 500 as const])].toSorted()
 }
