@@ -34,6 +34,11 @@ export function instantSql(text: SQL): SQL {
 export const FIRST_INSTANT = new Date('0001-01-01T00:00:00.000Z')
 export const LAST_INSTANT = new Date('9999-12-31T23:59:59.999Z')
 
+/** Whether a moment is of the years that ISO 8601 writes in four digits, as dates do that are written anywhere. */
+export function isWritable(moment: Date): boolean {
+  return moment >= FIRST_INSTANT && moment <= LAST_INSTANT
+}
+
 /** Seconds of `7d`, `90m`, or of Go's form as CEL has it: `1h30m`, `-1.5s`; undefined for anything else. */
 export function parseSpan(text: string): number | undefined {
   const simple = parseDuration(text)

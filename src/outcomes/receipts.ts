@@ -73,7 +73,11 @@ async function addEvents(
   const byId = new Map(
     events.map((event) => [`${event.contactId} ${event.touchpointId} ${event.eventId}`, event] as const),
   )
-  const unique = [...byId.values()].map((event) => ({ ...event, eventId: storable(event.eventId) }))
+  const unique = [...byId.values()].map((event) => ({
+    ...event,
+    eventId: storable(event.eventId),
+    at: timeOf(event.at, now),
+  }))
   const added = await preparedRows<{ contactId: number; touchpointId: number; eventId: string }>(
     tx,
     sql`
@@ -88,7 +92,7 @@ async function addEvents(
       ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at, cost)
     )
     INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at, cost)
-    SELECT contact_id, touchpoint_id, event_id, kind, detail, least(occurred_at, ${now}), ${now}, cost FROM given g
+    SELECT contact_id, touchpoint_id, event_id, kind, detail, occurred_at, ${now}, cost FROM given g
     -- A quick provider reports before the send is settled, and about a send that is being tried again.
     WHERE EXISTS (SELECT FROM touchpoint_records r WHERE r.contact_id = g.contact_id
         AND r.touchpoint_id = g.touchpoint_id AND r.channel = ${channel})
@@ -100,6 +104,11 @@ async function addEvents(
   )
   const keys = new Set(added.map((row) => `${row.contactId} ${row.touchpointId} ${row.eventId}`))
   return unique.filter((event) => keys.has(`${event.contactId} ${event.touchpointId} ${event.eventId}`))
+}
+
+/** Now at the latest, for its clock may be ahead; a time that is none must not turn away the whole call: it would come again for ever. */
+function timeOf(said: Date, now: Date): Date {
+  return new Date(Math.min(Math.max(said.getTime() || 0, 0), now.getTime()))
 }
 
 /** Whatever a provider reports of a message proves that it was handed over; what it says of the cost is booked beside it. */

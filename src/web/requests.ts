@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { z } from 'zod'
+import { isWritable } from '../config/instants.ts'
 import { problemsOf } from '../config/issues.ts'
 import { jsonText } from '../contacts/text.ts'
 import { messageOf } from '../errors.ts'
@@ -65,6 +66,17 @@ export function readQuery<Schema extends z.ZodType>(c: Context, schema: Schema):
   if (twice) throw new RefusedError(400, 'malformed', `${twice[0]}: given ${twice[1].length} times`)
   return readAs(schema, Object.fromEntries(given.map(([name, [value]]) => [name, value])), 'the query')
 }
+
+/** A moment of a request. Others are as good as calendars go, and dates of them cannot be written, to the database or in an answer. */
+export const moment = z.iso
+  .datetime({ offset: true })
+  .refine((text) => isWritable(new Date(text)), 'expected a moment of the years 1 to 9999')
+
+/** A UTC day of a request, as its midnight. */
+export const day = z.iso
+  .date()
+  .transform((text) => new Date(`${text}T00:00:00Z`))
+  .refine(isWritable, 'expected a day of the years 1 to 9999')
 
 /** Of routes that ask for nothing in the address: what is there would be left aside. @throws RefusedError 400 */
 export const refuseQuery: MiddlewareHandler = async (c, next) => {

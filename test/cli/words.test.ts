@@ -28,7 +28,7 @@ test('moments are read in the workspace’s zone, unless they bring their own', 
   expect(read('2026-01-05T09:30:00+01:00')).toBe('2026-01-05T08:30:00.000Z')
   // A midnight that the change to summer time takes away begins an hour later.
   expect(read('2026-09-06', 'America/Santiago')).toBe('2026-09-06T04:00:00.000Z')
-  for (const wrong of ['yesterday', '2026-02-30', '05/01/2026', '']) {
+  for (const wrong of ['yesterday', '2026-02-30', '05/01/2026', '', '0000-01-01', '+020000-01-01']) {
     expect(() => read(wrong)).toThrow(`--from wants a date or a time, found "${wrong}"`)
   }
 })

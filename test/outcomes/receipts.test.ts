@@ -175,6 +175,12 @@ describe('receipts', () => {
       { kind: 'delivered', at: sooner },
       { kind: 'opened', at: now },
     ])
+    // Of times that cannot be written the call would fail, and come again for ever.
+    const odd = [new Date('0000-01-01T00:00:00Z'), new Date('9999-12-31T23:59:59-23:59'), new Date('soon')]
+    const told = odd.map((at, no) => event('clicked', { at, eventId: String(no) }))
+    expect(await record(...told)).toMatchObject({ added: 3 })
+    const kept = sql`SELECT occurred_at AS at FROM delivery_events WHERE kind = 'clicked' ORDER BY event_id`
+    expect(await rows(scene.database, kept)).toEqual([{ at: new Date(0) }, { at: now }, { at: new Date(0) }])
   })
 
   it('about messages that were never given to the channel change nothing', async () => {

@@ -205,6 +205,26 @@ test('a body that cannot be read is refused in words of its own, wherever a key 
   }
 })
 
+test('a moment that no answer could give is taken of nobody', async () => {
+  const asked: readonly (readonly [string, string, string, object])[] = [
+    ['PUT /v1/preferences/{external_id}', '/v1/preferences/u000123', 'paused_until', {}],
+    ['POST /v1/redemptions', '/v1/redemptions', 'redeemed_at', { key: 'k', code: 'c' }],
+    [
+      'POST /v1/calls/{id}/outcome',
+      '/v1/calls/none/outcome',
+      'next_attempt_at',
+      { agent: 'mei', outcome: 'call_back' },
+    ],
+  ]
+  for (const [route, path, field, body] of asked) {
+    for (const at of ['0000-12-31T23:59:59Z', '9999-12-31T23:59:59-00:01']) {
+      const { status, body: refused } = await ask(route, path, { ...body, [field]: at })
+      const reason = `${field}: expected a moment of the years 1 to 9999`
+      expect([status, Object(refused).reason]).toEqual([400, expect.stringContaining(reason)])
+    }
+  }
+})
+
 describe('what is really answered is what is described', () => {
   it('calls, from the queue to what became of them', async () => {
     const queue = (await ask('GET /v1/calls', '/v1/calls')).body as { calls: { id: string }[] }

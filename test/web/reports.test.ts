@@ -89,6 +89,10 @@ it('wants the right key, and says what is wrong with a question', async () => {
     error: 'malformed',
     reason: 'from: expected a date such as 2026-11-25, found `yesterday`',
   })
+  expect(await (await ask('/v1/reports/funnel?campaign=graded&from=0000-01-01')).json()).toMatchObject({
+    error: 'malformed',
+    reason: expect.stringMatching(/^from: expected a day of the years 1 to 9999/),
+  })
   const reasonOf = async (query: string) => (await (await ask(`/v1/reports/lift${query}`)).json()) as object
   expect(await reasonOf('')).toMatchObject({ reason: 'campaign: `campaign` is missing; expected a text' })
   expect(await reasonOf('?campaign=graded&locale=fr&fromat=csv')).toMatchObject({

@@ -11,7 +11,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { readBody, readQuery, refuseQuery } from '../requests.ts'
+import { moment, readBody, readQuery, refuseQuery } from '../requests.ts'
 import { assertApplied } from './applied.ts'
 
 const agent = z.string().trim().min(1).max(LONGEST_TYPED.line)
@@ -25,7 +25,7 @@ export const outcomeReport = z.strictObject({
   minutes: z.number().min(0).max(600).prefault(0),
   sentiment: z.enum(SENTIMENTS).optional(),
   notes: z.string().max(LONGEST_TYPED.note).optional(),
-  next_attempt_at: z.iso.datetime({ offset: true }).optional(),
+  next_attempt_at: moment.optional(),
   phone: z
     .string()
     .max(40)

@@ -13,7 +13,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError, refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { readBody, readQuery, refuseQuery } from '../requests.ts'
+import { moment, readBody, readQuery, refuseQuery } from '../requests.ts'
 
 /** What `PUT /v1/preferences/…` takes, whole: what is left out is wanted. */
 export const preferencesBody = z.strictObject({
@@ -23,7 +23,7 @@ export const preferencesBody = z.strictObject({
     .strictObject({ at_most: z.int().min(1).max(100), within_days: z.int().min(1).max(366) })
     .nullable()
     .prefault(null),
-  paused_until: z.iso.datetime({ offset: true }).nullable().prefault(null),
+  paused_until: moment.nullable().prefault(null),
   reason: z.string().max(LONGEST_TYPED.line).optional(),
 })
 

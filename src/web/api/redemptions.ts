@@ -7,7 +7,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
-import { readAs, readJson, refuseQuery } from '../requests.ts'
+import { moment, readAs, readJson, refuseQuery } from '../requests.ts'
 
 /** Text that an index can hold. */
 const text = z.string().min(1).max(200)
@@ -17,7 +17,7 @@ const claim = z.strictObject({
   code: text.optional(),
   external_id: text.optional(),
   offer: text.optional(),
-  redeemed_at: z.iso.datetime({ offset: true }).optional(),
+  redeemed_at: moment.optional(),
   value: z.number().nonnegative().max(1e9).optional(),
 })
 const claims = z.strictObject({ redemptions: z.array(claim).min(1).max(1000) })

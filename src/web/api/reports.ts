@@ -9,10 +9,8 @@ import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { requireScope } from '../authorise.ts'
-import { readQuery, refuseQuery } from '../requests.ts'
+import { day, readQuery, refuseQuery } from '../requests.ts'
 import { assertApplied } from './applied.ts'
-
-const day = z.iso.date().transform((text) => new Date(`${text}T00:00:00Z`))
 
 /** How what all campaigns brought together may be asked for. */
 export const programmeQuery = z.strictObject({
