@@ -119,14 +119,16 @@ async function variantOf(
   const [found] = await rows<{ personId: number; episodeNo: number; variant: string | null }>(
     session,
     sql`
-    SELECT c.person_id AS "personId", e.episode_no AS "episodeNo",
+    SELECT e.person_id AS "personId", e.episode_no AS "episodeNo",
       (${touched('touchpoints')} UNION ALL ${touched('touchpoint_records')} LIMIT 1) AS variant
     FROM contacts c CROSS JOIN LATERAL (
-      SELECT e.contact_id, e.episode_id, e.episode_no FROM episodes e
+      -- Drawn for whoever they were when it opened; the next one, for whoever they are now.
+      SELECT e.contact_id, e.episode_id, e.person_id, e.episode_no FROM episodes e
       WHERE e.contact_id = c.contact_id AND e.campaign = ${campaign.name} AND e.ended_at IS NULL
       UNION ALL
-      SELECT c.contact_id, 0, coalesce(max(e.episode_no), 0) + 1 FROM episodes e
-      WHERE e.person_id = c.person_id AND e.campaign = ${campaign.name} LIMIT 1
+      SELECT c.contact_id, 0, c.person_id, coalesce(max(e.episode_no), 0) + 1
+      FROM contacts o JOIN episodes e USING (contact_id)
+      WHERE o.person_id = c.person_id AND e.campaign = ${campaign.name} AND e.arm <> 'seed' LIMIT 1
     ) e WHERE c.contact_id = ${contactId}`,
   )
   if (!found) return null

@@ -1,11 +1,13 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { ageEpisodes } from '../../src/audience/age.ts'
 import { draw } from '../../src/audience/holdout.ts'
 import { drawVariant, variantSql } from '../../src/audience/stages.ts'
 import type { CompiledCampaign, CompiledStep } from '../../src/config/compiled.ts'
-import { rows } from '../../src/database/connect.ts'
+import { execute, rows } from '../../src/database/connect.ts'
 import { offer } from '../../src/offers/offers.ts'
+import { previewStep } from '../../src/touchpoints/preview.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { DAY, openPipeline, START } from '../support/pipeline.ts'
@@ -192,4 +194,43 @@ describe('a touchpoint of a step with variants', () => {
     expect(letters.find(({ contactId }) => contactId === back)?.state).toBe('cancelled')
     expect(letters).toHaveLength(planned.length)
   })
+})
+
+it('a preview says the variant that somebody gets, whoever they were when their lapse began, and in their next one', async () => {
+  const variants = ['plain', 'gift'].map((name) => ({ name, share: 0.5 }))
+  const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
+    definition: { window: '12d', grace: '1d', reentry: { wait: '0s' } },
+    tiers: [
+      { name: 'coupon', from: 3 * DAY, to: 7 * DAY, steps: [{ id: 'coupon', variants }] },
+      { name: 'letter', from: 7 * DAY, to: null, steps: [{ id: 'letter', variants }] },
+    ],
+  })
+  const { database, clock, campaign, worker } = pipeline
+  const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+  const people: number[] = []
+  for (let n = 0; n < 12; n += 1) people.push(await pipeline.addContact({ silentSince }))
+  const letter = campaign.tiers.flatMap(({ steps }) => steps).find(({ id }) => id === 'letter')
+  if (!letter) throw new Error('there is no such step')
+  const previewed = () =>
+    Promise.all(people.map((id) => previewStep(worker, campaign, letter, id).then(({ variant }) => variant)))
+  const drawn = async () => {
+    await pipeline.runNow()
+    const found = await rows<{ contactId: number; variant: string }>(
+      database,
+      sql`SELECT contact_id AS "contactId", variant FROM touchpoints WHERE step_id = ${letter.stepId}`,
+    )
+    return people.map((id) => found.find(({ contactId }) => contactId === id)?.variant)
+  }
+  await pipeline.runNow()
+  // They are other people's accounts, as it turns out.
+  await execute(database, sql`UPDATE contacts SET person_id = person_id + 1000`)
+  clock.advance(4 * DAY)
+  const foreseen = await previewed()
+  expect(foreseen).toEqual(await drawn())
+  clock.advance(20 * DAY)
+  await ageEpisodes(pipeline.run, campaign.name, clock.now())
+  const next = await previewed()
+  expect(next).not.toEqual(foreseen)
+  expect(next).toEqual(await drawn())
 })
