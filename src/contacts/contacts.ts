@@ -5,7 +5,7 @@ import { lookUpSingly } from '../database/look-ups.ts'
 import { hasPartialNumbers } from '../database/partial-numbers.ts'
 import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts'
 import { addressHashSql, type IdentifierKind, wholeNumber } from './addresses.ts'
-import { type Attributes, CARRIES, type ContactRow } from './contact-rows.ts'
+import { type Attributes, CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { countErased, isErased } from './erased.ts'
 import type { Hooks } from './hooks.ts'
@@ -26,7 +26,7 @@ export interface ContactMerge extends Linking {
 /**
  * Merges a chunk (10,000 rows at most, each external_id once) into contacts, in the caller's transaction: new ones
  * are made with all that belongs to them, known ones get the columns the rows carry, and persons are linked.
- * The same chunk again changes nothing. Two chunks without a common external_id may be merged at the same time:
+ * Rows of one contact under several names are one, the later over the earlier. The same chunk again changes nothing. Two chunks without a common external_id may be merged at the same time:
  * only the second half of the work, from looking for shared addresses on, is done one after the other.
  * @throws a unique violation (23505) where another transaction made one of the contacts meanwhile: try again
  */
@@ -36,7 +36,7 @@ export async function mergeContacts(
   options: ContactMerge,
 ): Promise<Merged> {
   await prepare(tx)
-  await copyInto(tx, 'incoming_contacts', staged(chunk, options))
+  await copyInto(tx, 'incoming_contacts', staged(chunk.values(), options))
   await shareNames(tx)
   const inserted = await insertNew(tx, options)
   await lockContacts(tx)
@@ -46,7 +46,7 @@ export async function mergeContacts(
     // All stripes at once and in order, before anything is decided: whom a merge reaches is known only from reading, and
     // a selection may be opening an episode for a contact that stays where it is. A chunk of a file reaches most anyway.
     if (shared > 0 || known) await lockAllStripes(tx)
-    return { shared, ...(known ? await updateKnown(tx, options) : NOTHING_CHANGED) }
+    return { shared, ...(known ? await updateKnown(tx, chunk, options) : NOTHING_CHANGED) }
   })
   if (shared > 0 || updated > 0) {
     await linkPersons(tx, options)
@@ -83,8 +83,8 @@ export async function mergeKnown(
   options: ContactMerge,
 ): Promise<number> {
   await prepare(tx)
-  await copyInto(tx, 'incoming_contacts', staged(chunk, options))
-  const { updated } = await lookUpSingly(tx, () => updateKnown(tx, options))
+  await copyInto(tx, 'incoming_contacts', staged(chunk.values(), options))
+  const { updated } = await lookUpSingly(tx, () => updateKnown(tx, chunk, options))
   await tx.client.query('TRUNCATE incoming_contacts, touched_identifiers')
   return updated
 }
@@ -127,9 +127,9 @@ export function wholeOf({ phone }: ContactRow, { countries }: ContactMerge): str
   return whole === phone ? null : whole
 }
 
-function* staged(chunk: ReadonlyMap<string, ContactRow>, options: ContactMerge): Generator<string> {
+function* staged(contacts: Iterable<ContactRow>, options: ContactMerge): Generator<string> {
   const ages = agesOf(options)
-  for (const row of chunk.values()) {
+  for (const row of contacts) {
     const cleared = row.cleared.length === 0 ? '\\N' : `{${row.cleared.join(',')}}`
     yield `${copyText(row.externalId)}\t${row.carried}\t${copyText(row.email)}\t${copyText(row.phone)}\t${copyText(wholeOf(row, options))}\t${copyText(row.locale)}\t${copyText(row.timezone)}\t${copyTime(row.signedUpAt)}\t${copyText(JSON.stringify(row.attributes))}\t${ages(row)}\t${cleared}\n`
   }
@@ -190,6 +190,37 @@ async function findShared(tx: Transaction): Promise<number> {
   )
 }
 
+/** Makes one staged row of those of one contact: the statement that writes them would take any one and leave the others. */
+async function foldNames(
+  tx: Transaction,
+  chunk: ReadonlyMap<string, ContactRow>,
+  options: ContactMerge,
+): Promise<void> {
+  const named = await rows<{ name: string; contactId: number }>(
+    tx,
+    sql`SELECT name, contact_id AS "contactId" FROM (
+          SELECT i.external_id AS name, x.contact_id, count(*) OVER (PARTITION BY x.contact_id) AS names
+          FROM incoming_contacts i
+          CROSS JOIN LATERAL (SELECT contact_id FROM external_ids WHERE external_id = i.external_id OFFSET 0) x
+        ) AS known WHERE names > 1`,
+  )
+  if (named.length === 0) return
+  const contactOf = new Map(named.map(({ name, contactId }) => [name, contactId]))
+  const folded = new Map<number, ContactRow>()
+  for (const row of chunk.values()) {
+    const contactId = contactOf.get(row.externalId)
+    if (contactId === undefined) continue
+    const earlier = folded.get(contactId)
+    if (earlier) mergeRows(earlier, row)
+    else folded.set(contactId, { ...row, attributes: { ...row.attributes } })
+  }
+  await execute(
+    tx,
+    sql`DELETE FROM incoming_contacts WHERE external_id = ANY (${sql.param([...contactOf.keys()])}::text[])`,
+  )
+  await copyInto(tx, 'incoming_contacts', staged(folded.values(), options))
+}
+
 /** How many were changed, and which of them have a number. */
 interface Changed {
   readonly updated: number
@@ -202,14 +233,20 @@ const NOTHING_CHANGED: Changed = { updated: 0, phones: [] }
  * The columns each row carries, over contacts that were there before; rows that would change nothing are not
  * written. (The chunk's new contacts are compared too, and equal themselves: telling them apart costs more.)
  */
-async function updateKnown(tx: Transaction, options: ContactMerge): Promise<Changed> {
-  await execute(
+async function updateKnown(
+  tx: Transaction,
+  chunk: ReadonlyMap<string, ContactRow>,
+  options: ContactMerge,
+): Promise<Changed> {
+  const locked = await execute(
     tx,
     // As an array: for a join in this order, the planner reads all contacts there are by their index.
     sql`SELECT FROM contacts WHERE contact_id = ANY (ARRAY(
           SELECT (SELECT x.contact_id FROM external_ids x WHERE x.external_id = i.external_id) FROM incoming_contacts i
         )) ORDER BY contact_id FOR NO KEY UPDATE`,
   )
+  // Fewer than there are rows: some are of contacts that were erased, or several of one.
+  if (locked < chunk.size) await foldNames(tx, chunk, options)
   const carries = (column: keyof typeof CARRIES) => {
     const name = sql.identifier(column)
     return sql`CASE WHEN i.carried & ${sql.raw(String(CARRIES[column]))} <> 0 THEN i.${name} ELSE c.${name} END`

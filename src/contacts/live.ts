@@ -143,9 +143,10 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
   const merged = new Map<string, ContactRow>()
   const times = new Map<string, Times>()
   for (const { contact, at } of identities) {
-    const { externalId } = contact
+    // Whatever names a contact is told of by, it is told of once.
+    const { externalId = contact.externalId, times: told = {} } = known.get(contact.externalId) ?? {}
     const seconds = at / 1000
-    const row = newerFields(contact, known.get(externalId) ?? {}, seconds)
+    const row = { ...newerFields(contact, told, seconds), externalId }
     const earlier = merged.get(externalId)
     if (earlier) mergeRows(earlier, row)
     else merged.set(externalId, row)
@@ -173,14 +174,18 @@ async function identify(tx: Transaction, calls: readonly Call[], options: LiveOp
   if (devices.length > 0) await registerDevices(tx, devices)
 }
 
-async function knownTimes(tx: Transaction, externalIds: readonly string[]): Promise<Map<string, Times>> {
-  const found = await rows<{ externalId: string; times: Times }>(
+/** What is known of contacts by any of their names: the first they had, and when each field was told. */
+async function knownTimes(
+  tx: Transaction,
+  names: readonly string[],
+): Promise<Map<string, { readonly externalId: string; readonly times: Times }>> {
+  const found = await rows<{ name: string; externalId: string; times: Times }>(
     tx,
-    sql`SELECT x.external_id AS "externalId", c.attributes_at AS times
-        FROM unnest(${sql.param(externalIds)}::text[]) AS wanted (external_id)
+    sql`SELECT x.external_id AS name, c.external_id AS "externalId", c.attributes_at AS times
+        FROM unnest(${sql.param(names)}::text[]) AS wanted (external_id)
         JOIN external_ids x USING (external_id) JOIN contacts c USING (contact_id)`,
   )
-  return new Map(found.map(({ externalId, times }) => [externalId, times]))
+  return new Map(found.map(({ name, ...known }) => [name, known]))
 }
 
 /** The row without the fields of which something later is known. Pure. */

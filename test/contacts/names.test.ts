@@ -49,3 +49,55 @@ it('a file and an event that bring the same new contact wait for one another in 
   )
   expect(found).toEqual([{ external_id: 'new', email: 'new@names.test', attributes: { first_name: 'Li' } }])
 })
+
+it('what several names of one contact say at once is all kept, the later over the earlier', async () => {
+  const clock = manualClock(new Date('2026-03-02T09:00:00Z'))
+  const database = await freshDatabase()
+  const shop = await openShop({ database, clock, channels: [] })
+  const { addressKey } = await settingsOf(database)
+  const { hooks, workspace } = shop.runtime
+  const send = async (...calls: readonly (readonly [type: string, call: object])[]) => {
+    const now = clock.now()
+    const read = callReader(workspace, now, undefined)
+    const told = calls.flatMap(([type, call]) => read(call, type)).filter((call) => typeof call !== 'string')
+    expect(told).toHaveLength(calls.length)
+    await transaction(database, (tx) => ingestCalls(tx, told, { workspace, addressKey, now, hooks }))
+    clock.advance(60)
+  }
+  const at = (minute: number) => new Date(Date.UTC(2026, 2, 2, 8, minute)).toISOString()
+  const found = (name: string) =>
+    rows(
+      database,
+      sql`SELECT c.email, c.attributes, c.attributes_at -> '@email' AS told FROM external_ids x JOIN contacts c USING (contact_id)
+        WHERE x.external_id = ${name}`,
+    )
+  for (const name of ['app', 'file']) {
+    await send(['identify', { userId: name, timestamp: at(0) }])
+    await send(['alias', { previousId: name, userId: `${name}2`, timestamp: at(1) }])
+  }
+
+  const app = (userId: string, minute: number, traits: object): [string, object] => [
+    'identify',
+    { userId, timestamp: at(minute), traits },
+  ]
+  // One of them is told of last, and arrives first.
+  await send(
+    app('app2', 30, { email: 'late@names.test', price: 5 }),
+    app('app', 20, { email: 'early@names.test', first_name: 'Ann' }),
+  )
+  expect(await found('app')).toEqual([
+    {
+      email: 'late@names.test',
+      attributes: { first_name: 'Ann', price: 5 },
+      told: Date.parse(at(30)) / 1000,
+    },
+  ])
+
+  await shop.importContacts([
+    { external_id: 'file2', email: 'early@names.test', price: 5 },
+    { external_id: 'file', email: 'late@names.test', first_name: 'Ann' },
+  ])
+  expect(await found('file2')).toEqual([
+    { email: 'late@names.test', attributes: { first_name: 'Ann', price: 5 }, told: null },
+  ])
+})
