@@ -9,14 +9,13 @@ import { WinbackError } from '../errors.ts'
 
 /** What a key may be good for. */
 export const SCOPES = {
-  'events:write': 'send events: /v1/identify, track, page, screen, group, alias, batch',
-  read: 'read figures and one contact’s story',
+  'events:write': 'send events (/v1/identify, track, page, screen, group, alias, batch) and devices',
+  read: 'read figures',
   preferences: 'read and change what contacts chose to get',
-  redemptions: 'tell of offers that were used, and ask whether one is good',
+  redemptions: 'tell of offers that were used',
   privacy: 'export and erase a person',
   inapp: 'fetch in-app messages and tell of their display',
   calls: 'see the queue of calls, take them, and say what became of them',
-  receipts: 'deliver receipts of providers',
 } as const
 
 export type Scope = keyof typeof SCOPES

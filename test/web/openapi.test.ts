@@ -115,6 +115,17 @@ test('every route of the API is described, and nothing that is no route', () => 
   expect([...new Set(routes)].toSorted()).toEqual(Object.keys(OPERATIONS).toSorted())
 })
 
+test('a scope that a key may have opens something', () => {
+  const asked = new Set(Object.values(OPERATIONS).flatMap(({ scope }) => scope ?? []))
+  expect([...asked].toSorted()).toEqual(Object.keys(SCOPES).toSorted())
+})
+
+test('a body that may be too large may also be given up, for others that come in', () => {
+  const limited = Object.values(OPERATIONS).filter(({ refused }) => refused?.includes(413))
+  expect(limited.length).toBeGreaterThan(10)
+  for (const operation of limited) expect(refusalsOf(operation)).toContain(429)
+})
+
 test('an example is what its schema says', () => {
   for (const [route, { body }] of Object.entries(OPERATIONS)) {
     if (body?.example !== undefined) expect(body.schema.safeParse(body.example).error, route).toBeUndefined()
@@ -337,6 +348,7 @@ test('the document is OpenAPI 3.1: every operation has its own id, its parameter
     '404',
     '413',
     '415',
+    '429',
     '500',
   ])
 })

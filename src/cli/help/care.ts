@@ -4,19 +4,17 @@ export const CARE: Readonly<Record<string, string>> = {
   'Make, show and revoke the keys of the API': '创建、查看和停用 API 密钥',
   'A key is shown once, when it is made; only its hash is kept. Scopes:':
     '密钥只在创建时显示一次，系统只保存其哈希。权限：',
-  '  events:write   send events: /v1/identify, track, page, screen, group, alias, batch':
-    '  events:write   发送事件：/v1/identify、track、page、screen、group、alias、batch',
-  '  read           read figures and one contact’s story': '  read           读取数据和联系人经过',
+  '  events:write   send events (/v1/identify, track, page, screen, group, alias, batch) and devices':
+    '  events:write   发送事件（/v1/identify、track、page、screen、group、alias、batch）与设备',
+  '  read           read figures': '  read           读取数据与报告',
   '  preferences    read and change what contacts chose to get':
     '  preferences    读取并更改联系人的接收偏好',
-  '  redemptions    tell of offers that were used, and ask whether one is good':
-    '  redemptions    上报核销，并查询优惠是否有效',
+  '  redemptions    tell of offers that were used': '  redemptions    上报核销',
   '  privacy        export and erase a person': '  privacy        导出和删除个人数据',
   '  inapp          fetch in-app messages and tell of their display':
     '  inapp          读取应用内消息并回报展示',
   '  calls          see the queue of calls, take them, and say what became of them':
     '  calls          查看电话队列、接手并登记结果',
-  '  receipts       deliver receipts of providers': '  receipts       转交服务商回执',
   'Make a key and show it, once': '创建密钥并显示，仅此一次',
   'The keys there are; never the keys themselves': '列出现有密钥，不显示密钥本身',
   'End a key for good': '永久停用一个密钥',

@@ -40,7 +40,7 @@ export interface Operation {
   readonly answer: z.ZodType | string
   /** With `format=csv` it answers as text/csv. */
   readonly csv?: true
-  /** Refusals beyond those of every route with a key: 400, 401, 403, 500, and 415 where it has a body. */
+  /** Refusals beyond those of every route with a key (400, 401, 403, 500, and 415 where it has a body) and 429 beside 413. */
   readonly refused?: readonly (keyof typeof REFUSED)[]
 }
 
@@ -326,5 +326,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
 export function refusalsOf({ scope, body, refused = [] }: Operation): (keyof typeof REFUSED)[] {
   // 400: for what the address asks beside, if for nothing else.
   const keyed = scope === null ? [] : ([400, 401, 403, ...(body ? ([415] as const) : [])] as const)
-  return [...new Set([...refused, ...keyed, 500 as const])].toSorted()
+  // A body that may be too large may also be given up, where others need the room.
+  const bodied = refused.includes(413) ? ([429] as const) : []
+  return [...new Set([...refused, ...keyed, ...bodied, 500 as const])].toSorted()
 }
