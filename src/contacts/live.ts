@@ -45,6 +45,8 @@ export async function ingestCalls(
   const visitors = fresh.some((call) => call.anonymousId !== null || call.previousId !== undefined)
   // Whoever links a visitor and whoever records what one did come one after the other: neither would see the other.
   if (visitors) await execute(tx, sql`SELECT pg_advisory_xact_lock(7404, hashtext(current_schema()))`)
+  const renamed = unknown ? namedAndRenamed(fresh) : []
+  if (renamed.length > 0) await makeUnknown(tx, now, 'incoming_calls', renamed)
   await renameContacts(tx, fresh)
   await identify(tx, fresh, options)
   if (unknown) await makeUnknown(tx, now, 'incoming_calls')
@@ -107,6 +109,16 @@ async function claim(
     else repeated.add(line)
   }
   return { repeated, unknown }
+}
+
+/** The external ids that some call names and a later one renames: it would find no contact. Pure. */
+function namedAndRenamed(calls: readonly Call[]): string[] {
+  const named = new Set<string>()
+  return calls.flatMap(({ externalId, previousId }) => {
+    if (previousId !== undefined) return named.has(previousId) ? [previousId] : []
+    if (externalId !== null) named.add(externalId)
+    return []
+  })
 }
 
 /**

@@ -5,14 +5,17 @@ import { lockNames } from './persons.ts'
 
 /**
  * Makes contacts, without a sign-up date, of the external ids of a staged chunk (`line`, `external_id`) that nobody knows.
+ * @param among of these ids alone
  * @returns how many
  */
 export async function makeUnknown(
   tx: Transaction,
   now: Date,
   staged: 'incoming_events' | 'incoming_calls' | 'incoming_sends' | 'incoming_consents',
+  among?: readonly string[],
 ): Promise<number> {
-  const incoming = sql.identifier(staged)
+  const those = among === undefined ? sql`` : sql` WHERE external_id = ANY (${sql.param([...among])}::text[])`
+  const incoming = sql`(SELECT line, external_id FROM ${sql.identifier(staged)}${those})`
   const [unknown] = await rows<{ any: boolean }>(
     tx,
     sql`SELECT EXISTS (SELECT FROM ${incoming} i WHERE i.external_id IS NOT NULL

@@ -320,6 +320,23 @@ describe('visitors', () => {
     await post('alias', { previousId: 'old', userId: 'other', timestamp: ago(5) })
     expect((await events()).map(({ contact }) => contact)).toEqual(['old', 'old', 'other'])
   })
+
+  test('an alias of a contact that the same batch has told of is a second name of it', async () => {
+    const told = (userId: string, event: string) => ({ type: 'track', userId, event, timestamp: ago(9) })
+    const alias = (previousId: string, userId: string) => ({ type: 'alias', previousId, userId })
+    await post('batch', { batch: [told('old', 'a'), alias('old', 'new'), told('new', 'b')] })
+    // One that is told of only afterwards is nobody yet.
+    await post('batch', { batch: [alias('later', 'first'), told('later', 'c'), told('first', 'd')] })
+    const found = await events()
+    expect(new Map(found.map(({ type, contact }) => [type, contact]))).toEqual(
+      new Map([
+        ['a', 'old'],
+        ['b', 'old'],
+        ['c', 'later'],
+        ['d', 'first'],
+      ]),
+    )
+  })
 })
 
 test('an erased contact does not come back, beside an unknown one and with a visitor’s id', async () => {
