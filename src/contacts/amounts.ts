@@ -31,13 +31,14 @@ const MARKED = new RegExp(String.raw`^([+-]?)\s*${MARK}\s*([+-]?)\s*([\d.,'’\s
 /** How values of `value` are read; each of them names it where it is no amount. */
 export function amountReader({ currency, decimal = '.' }: AmountWriting): (value: unknown) => ReadAmount {
   const own = marksOf(currency)
+  const thousandths = fractionDigitsOf(currency) > 2
   return (value) => {
     const plain = microsOf(value, decimal)
     if (typeof plain !== 'string') return { micros: plain }
     const [, sign = '', before, inner = '', digits = '', after] =
       MARKED.exec(typeof value === 'string' ? value.normalize('NFKC').trim() : '') ?? []
     const marks = [before, after].flatMap((mark) => (mark === undefined ? [] : [bare(mark)]))
-    const number = grouped(digits, decimal, marks.length > 0)
+    const number = grouped(digits, decimal, marks.length > 0 && !thousandths)
     if (number === undefined || (sign && inner) || !marks.every((mark) => own.has(mark) || isCurrency(mark)))
       return plain
     const foreign = marks.find((mark) => !own.has(mark))
@@ -61,9 +62,10 @@ export function microsOf(value: unknown, decimal: '.' | ',' = '.'): number | nul
 
 /**
  * The number of digits that may stand in groups of three. One group without cents, `1,299`, is a number with a comma before
- * the cents as well, unless a currency stands beside it, of which there are no thousandths.
+ * the cents as well, unless a currency stands beside it of which there are no thousandths.
+ * @param known such a currency stands beside it
  */
-function grouped(digits: string, decimal: '.' | ',', marked: boolean): number | undefined {
+function grouped(digits: string, decimal: '.' | ',', known: boolean): number | undefined {
   const group = decimal === '.' ? ',' : '.'
   const parted = new RegExp(
     String.raw`^(?:\d+|\d{1,3}(?:([${group}\s'’])\d{3})(?:\1\d{3})*)(?:[${decimal}]\d+)?$`,
@@ -71,9 +73,16 @@ function grouped(digits: string, decimal: '.' | ',', marked: boolean): number | 
   const found = parted.exec(digits)
   if (!found) return undefined
   const [whole, separator] = found
-  const sure = marked || separator !== group || whole.includes(decimal) || whole.split(group).length > 2
+  const sure = known || separator !== group || whole.includes(decimal) || whole.split(group).length > 2
   if (!sure) return undefined
   return Number(digits.replaceAll(new RegExp(String.raw`[${group}\s'’]`, 'g'), '').replace(decimal, '.'))
+}
+
+/** Digits after the point: two of most currencies, none of the yen, three of dinars. */
+function fractionDigitsOf(currency: string): number {
+  return (
+    new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
+  )
 }
 
 /** Every sign and code that the currency is written by. */

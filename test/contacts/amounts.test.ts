@@ -74,6 +74,26 @@ test.each([
   expect(read('CNY', text)).toContain('is not an amount')
 })
 
+test.each<[string, '.' | ',']>([
+  ['1,250 TND', '.'],
+  ['1.250 TND', ','],
+])(
+  '%j is no amount in a currency that has thousandths: which of two it is, nobody knows',
+  (text, decimal) => {
+    expect(read('TND', text, decimal)).toContain('is not an amount')
+  },
+)
+
+test.each<[string, '.' | ',', number]>([
+  ['1,250 TND', ',', 1.25],
+  ['TND 1.250', '.', 1.25],
+  ['1,250.500 TND', '.', 1250.5],
+  ['1,250,000 TND', '.', 1_250_000],
+  ['1 250 TND', '.', 1250],
+])('in a currency that has thousandths, %j by %j is %d', (text, decimal, value) => {
+  expect(read('TND', text, decimal)).toBe(value)
+})
+
 it('keeps an event without the value that another currency’s sign stands beside', async () => {
   const database = await emptiedDatabase()
   const path = file(
