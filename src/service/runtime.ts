@@ -30,6 +30,7 @@ import { type RedemptionAnswer, redeemActivity } from '../offers/redemptions.ts'
 import { type OpeningCall, openCalls } from '../outcomes/calls.ts'
 import { type Arriving, keepMessages } from '../outcomes/inbox.ts'
 import { markLate } from '../outcomes/late.ts'
+import { listRefused } from '../outcomes/refused-addresses.ts'
 import type { ReportingChannel } from '../outcomes/reporting.ts'
 import { recordReturns } from '../outcomes/returns.ts'
 import { recordErasure, recordMerges, recordRefusals, recordSuppressions } from '../outcomes/silence.ts'
@@ -117,6 +118,12 @@ export async function openRuntime(options: {
     return address === undefined ? [] : listedKeys(settings.addressKey, kind, address, countries)
   }
   const phoneKeys = (phone: string) => addressKeys('phone', phone)
+  const reporting = (channel: string): ReportingChannel => ({
+    name: channel,
+    kind: addressKinds.get(channel) ?? 'none',
+    channelsOf: silenced,
+    phoneKeys,
+  })
   return {
     database,
     clock,
@@ -149,6 +156,9 @@ export async function openRuntime(options: {
         return addressHash(settings.addressKey, kind, whole)
       },
       forgetDevices: (dead) => forgetDevices(database, dead),
+      heedRefusals: async (channel, refused) => {
+        await listRefused(database, clock.now(), reporting(channel), refused)
+      },
       keep,
       templates: templateLoader(database, workspace.locales),
       slots: new Map(
@@ -164,12 +174,7 @@ export async function openRuntime(options: {
     idempotent: [...registry.values()].flatMap(({ name, idempotent }) => (idempotent ? [name] : [])),
     addressKeys,
     spellingsOf: (phone) => spellings(phone, countries),
-    reporting: (channel) => ({
-      name: channel,
-      kind: addressKinds.get(channel) ?? 'none',
-      channelsOf: silenced,
-      phoneKeys,
-    }),
+    reporting,
     leave: () => {
       left.abort()
       offerProvider?.leave?.()

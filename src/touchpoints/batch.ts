@@ -48,6 +48,8 @@ export interface WorkerDependencies extends GuardDependencies, ReserveDependenci
   renewLinks?(): Promise<void>
   /** Loads a template set by its hash; loads each once. */
   templates(hash: string): Promise<TemplateFinder>
+  /** Hears of messages whose address does not exist, as their provider says: some is the last that is sent there. */
+  heedRefusals?(channel: string, refused: readonly TouchpointKey[]): Promise<void>
 }
 
 /** What became of a batch. */
@@ -129,6 +131,8 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
     unused,
     ratedOn: batch.ratedOn,
   })
+  // After that: whether the provider took others' messages is told by what is counted.
+  for (const [channel, refused] of delivered.nowhere) await dependencies.heedRefusals?.(channel, refused)
   const { settled, deferred } = delivered
   return {
     claimed: keys.length,

@@ -21,6 +21,7 @@ export async function deliver(dependencies: DeliveryDependencies, handover: Hand
     doubts: false,
     byChannel: new Map(),
     swept: new Map(),
+    nowhere: new Map(),
   }
   for (const channel of new Set(handover.toSend.map((cleared) => cleared.channel))) {
     const toSend = handover.toSend.filter((cleared) => cleared.channel === channel)

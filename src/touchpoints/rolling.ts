@@ -310,7 +310,7 @@ async function settleResults(
   )
   for (const { outgoing, delivery } of results) {
     if (neverReached(delivery)) tally.untried += 1
-    else countTry(tally, outgoing.channel.name, delivery)
+    else countTry(tally, outgoing, delivery)
   }
   tally.deferred += retries.length
   tally.doubts ||= retries.some(({ doubted }) => doubted)

@@ -232,6 +232,8 @@ export interface BatchTally {
   byChannel: Map<string, number>
   /** Of those that have ended, how many the sweeper had recorded, and counted, as possibly out. */
   swept: Map<string, number>
+  /** Messages whose address does not exist, as the provider says that was asked to take them, by channel. */
+  nowhere: Map<string, TouchpointKey[]>
 }
 
 /** Adds to the number of a channel. */
@@ -241,13 +243,19 @@ export function add(numbers: Map<string, number>, channel: string, number: numbe
 
 /** Counts a message that its provider was asked to take. */
 export function countTry(
-  tally: Pick<BatchTally, 'tried' | 'turnedAway'>,
-  channel: string,
+  tally: Pick<BatchTally, 'tried' | 'turnedAway' | 'nowhere'>,
+  { candidate, channel: { name: channel } }: Outgoing,
   delivery: Delivery,
 ): void {
   add(tally.tried, channel, 1)
-  const refused = delivery.outcome === 'rejected' && delivery.reason !== 'bad_address'
-  if (delivery.outcome !== 'retry' && !refused) return
+  if (delivery.outcome === 'rejected' && delivery.reason === 'bad_address') {
+    const { contactId, touchpointId } = candidate
+    const others = tally.nowhere.get(channel)
+    if (others) others.push({ contactId, touchpointId })
+    else tally.nowhere.set(channel, [{ contactId, touchpointId }])
+    return
+  }
+  if (delivery.outcome !== 'retry' && delivery.outcome !== 'rejected') return
   const messages = (tally.turnedAway.get(channel)?.messages ?? 0) + 1
   tally.turnedAway.set(channel, { messages, said: delivery.detail })
 }

@@ -1,6 +1,7 @@
 import { HOUR } from './campaign.ts'
 import { type Decision, decide } from './judging.ts'
 import type { Batched, Grant, Mode, Model, Placed } from './model.ts'
+import { heedRefusal } from './people.ts'
 import { later, skip, type Verdict } from './verdict.ts'
 import {
   backOff,
@@ -117,6 +118,7 @@ export function finishBatch(
   for (const [placed, verdict] of verdicts) carryOut(model, placed, verdict, { mode, worker })
   if (mails) noteReach(model, mode, knownAway)
   conclude(model, worker)
+  for (const [, placed] of batch) heedRefusal(model, placed)
 }
 
 /** A batch whose worker hangs with the shop's answers in its hand, before anything has come of them. */
@@ -132,9 +134,10 @@ export function hangAsking(model: Model, batch: Batched, shop: ShopMode, worker:
   take(model, batch, worker)
   reserve(model, decisions, worker)
   const answers = ask(decisions, shop, worker)
-  for (const [{ touch }, { channel }] of decisions) {
+  for (const [{ episode, touch }, { channel }] of decisions) {
     touch.state = 'claimed'
     touch.channel = channel
+    if (channel === 'email') touch.address = episode.contact.email
     touch.holder = worker
   }
   model.hanging.add(worker)

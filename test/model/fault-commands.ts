@@ -97,6 +97,7 @@ function adopt(model: Model, placed: Placed, verdict: Verdict, row: TouchRow, wo
   }
   touch.state = row.state
   touch.channel = verdict.channel
+  if (verdict.channel === 'email') touch.address = placed.episode.contact.email
   touch.holder = worker
 }
 

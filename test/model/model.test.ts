@@ -11,7 +11,7 @@ import { openShop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
 import { CAMPAIGN_TEMPLATES, PRICE, workspaceAdditions } from './campaign.ts'
 import { emptyModel, type Model } from './model.ts'
 import { openAccounts, type Real } from './real.ts'
-import { beginning, crowd, drain, firstRun, stories } from './stories.ts'
+import { beginning, crowd, drain, firstRun, refusals, stories } from './stories.ts'
 
 // The whole machine against a model in memory: imports, late and repeated events, runs, returns, new versions, merges,
 // workers that die or hang at every step, lost queues, jobs that run twice, suppressions and pauses, in random order; what
@@ -97,6 +97,18 @@ describe('the pipeline', () => {
       Object.fromEntries(ends),
       Object.fromEntries(verdicts),
     )
+  })
+
+  it('gives up addresses that are refused again, as the model says', async () => {
+    const listed = new Set<string>()
+    // Who is written to is drawn anew in each world: in one of six, none of those who were refused comes again in time.
+    for (let worlds = 0; worlds < 10 && listed.size === 0; worlds += 1) {
+      const { model, real } = await world()
+      for (const command of refusals) await command.run(model, real)
+      for (const address of model.suppressed) listed.add(address)
+      await drain(model, real)
+    }
+    expect(listed.size).toBeGreaterThan(0)
   })
 
   it('knows what runs short, as the model says', async () => {

@@ -32,6 +32,10 @@ export interface Touch {
     | 'uncertain'
   reason: string | null
   channel: ChannelName | null
+  /** Where its mail went or is about to; null of one that went nowhere, or by a worker that died. */
+  address: string | null
+  /** When the mail server said that there is no such address. */
+  refusedAt: number | null
   /** Which hanging worker has it, or had it when the sweeper gave it up. */
   holder: number
   /** Which one may have sent it by `log`, whose repeats are recognised, before it was to be tried again; null where none. */
@@ -162,6 +166,8 @@ export function plan(step: Step, at: number, variant: Touch['variant'] = null): 
     state: 'planned',
     reason: null,
     channel: null,
+    address: null,
+    refusedAt: null,
     holder: 0,
     doubtedBy: null,
     spent: 0,
@@ -183,6 +189,7 @@ export function freePlace(model: Model, touch: Touch): void {
 export function release(touch: Touch): void {
   touch.state = 'planned'
   touch.channel = null
+  touch.address = null
   touch.holder = 0
 }
 

@@ -1,4 +1,4 @@
-import { WINDOW, welcome } from './campaign.ts'
+import { DAY, WINDOW, welcome } from './campaign.ts'
 import {
   type Contact,
   cancel,
@@ -7,9 +7,11 @@ import {
   freePlace,
   isPending,
   type Model,
+  type Placed,
   plan,
   release,
   silence,
+  type Touch,
 } from './model.ts'
 
 // What contacts do, and what becomes of their episodes by it: who is one person, who has come back and is greeted, who wants
@@ -106,4 +108,25 @@ export function suppress(model: Model, email: string): void {
       else if (touch.state === 'queued' || touch.state === 'claimed') release(touch)
     }
   }
+}
+
+/** What was just refused as nobody's address is given up where it was a day before, and took nothing since, while others did. */
+export function heedRefusal(model: Model, { episode, touch }: Placed): void {
+  const { address, refusedAt } = touch
+  if (address === null || refusedAt !== model.now) return
+  const since = model.now - DAY
+  const mails = model.episodes.flatMap(({ contact, touches }) =>
+    touches.filter(({ channel }) => channel === 'email').map((each) => ({ contact, ...each })),
+  )
+  const wentOut = ({ state, settledAt }: Touch) =>
+    (state === 'sent' || state === 'uncertain') && (settledAt ?? 0) > since
+  if (!mails.some(wentOut)) return
+  const there = mails.filter((each) => each.contact === episode.contact && each.address === address)
+  const refused = there.flatMap((each) =>
+    each.refusedAt !== null && each.refusedAt <= since ? [each.refusedAt] : [],
+  )
+  const taken = there.flatMap(({ state, settledAt }) =>
+    state === 'sent' && settledAt !== null ? [settledAt] : [],
+  )
+  if (Math.max(...refused) > Math.max(...taken)) suppress(model, address)
 }

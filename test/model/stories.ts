@@ -100,6 +100,22 @@ export const crowd: readonly Command[] = [
   work(),
 ]
 
+const entering = (number: number): Command[] => [
+  signUp(Array.from({ length: number }, () => ({ days: 4, email: 0, named: true }))),
+  runNow(1),
+]
+
+/** The mail server says of some addresses that they do not exist, a day later again, and takes others' mail in between. */
+export const refusals: readonly Command[] = [
+  ...entering(8),
+  ...often(2, work({ mode: 'rejected' })),
+  advance(4 * HOUR),
+  ...entering(5),
+  work(),
+  advance(DAY - 4 * HOUR),
+  ...often(4, [work({ mode: 'rejected' }), advance(HOUR)]).flat(),
+]
+
 const who = fc.nat({ max: 30 })
 const mode = fc.constantFrom<Mode>('sent', 'sent', 'sent', 'retry', 'rejected', 'uncertain', 'away')
 const shop = fc.constantFrom<ShopMode>('credits', 'credits', 'refuses', 'lost', 'down', 'closed')

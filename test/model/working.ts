@@ -136,7 +136,10 @@ export function finish(
     touch.dueAt = model.now + UNTRIED
     return
   }
-  if (channel === 'email') countTried(model, worker)
+  if (channel === 'email') {
+    countTried(model, worker)
+    touch.address ??= episode.contact.email
+  }
   touch.channel = channel
   if (outcome === 'retry') {
     const pause = backOff(touch)
@@ -152,6 +155,7 @@ export function finish(
   touch.attempt += 1
   if (outcome === 'rejected') {
     end(model, touch, 'failed', 'bad_address')
+    touch.refusedAt = model.now
     return
   }
   end(model, touch, outcome, null)
