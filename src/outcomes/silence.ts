@@ -133,8 +133,9 @@ export async function recordErasure(tx: Transaction, now: Date): Promise<void> {
 /**
  * Two persons turned out to be one (temp table `merged_persons(old_person, new_person)`, contacts already moved).
  * Open episodes of one campaign with different arms are contaminated: no new touches, counted, kept in their arms.
- * With the same arm the later one falls silent, so that nobody gets every message twice. What their returns have released
- * falls silent with them, though what silenced them before stays.
+ * With the same arm the later one falls silent, so that nobody gets every message twice; so does that of another campaign of
+ * an exclusive group, whatever the arms. What their returns have released falls silent with them, though what silenced them
+ * before stays.
  */
 export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
   // Looked up once, and named in each statement: asked for by person, each would look through everybody's open episodes.
@@ -155,8 +156,9 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
     tx,
     sql`
     WITH open AS (
-      SELECT e.contact_id, e.episode_id, e.arm, c.person_id, e.campaign,
-        row_number() OVER (PARTITION BY c.person_id, e.campaign ORDER BY e.assigned_at, e.episode_id) AS place
+      SELECT e.contact_id, e.episode_id, e.arm, c.person_id, e.campaign, greatest(
+        row_number() OVER (PARTITION BY c.person_id, e.campaign ORDER BY e.assigned_at, e.episode_id),
+        row_number() OVER (PARTITION BY c.person_id, e.exclusive ORDER BY e.assigned_at, e.episode_id)) AS place
       FROM episodes e JOIN contacts c ON c.contact_id = e.contact_id
       WHERE ${open(sql`e`)}
     ), mixed AS (
@@ -174,7 +176,8 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
     WHERE e.contact_id = o.contact_id AND e.episode_id = o.episode_id AND (o.mixed OR o.place > 1)`,
   )
   const earlier = sql`SELECT FROM contacts b JOIN episodes f USING (contact_id)
-    WHERE b.person_id = o.person_id AND f.campaign = e.campaign AND f.ended_at IS NULL AND f.arm <> 'seed'
+    WHERE b.person_id = o.person_id AND (f.campaign = e.campaign OR f.exclusive = e.exclusive)
+      AND f.ended_at IS NULL AND f.arm <> 'seed'
       AND (f.assigned_at, f.episode_id) < (e.assigned_at, e.episode_id)`
   /** Of a touchpoint or call whose episode is one of theirs and is so. */
   const among = (row: SQL, condition: SQL) => sql`${theirs(sql`${row}.contact_id`)}

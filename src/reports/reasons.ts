@@ -119,8 +119,8 @@ export const REASONS = {
   },
   stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
   merged: {
-    en: 'merged with a person who is in the campaign already',
-    'zh-CN': '与已在活动中的同一人合并，不重复发送',
+    en: 'merged with a person who is in the campaign, or another of its group, already',
+    'zh-CN': '与已在本活动或同组活动中的同一人合并，不重复发送',
   },
   expired: {
     en: 'the observation period ended before it could be sent',
@@ -209,7 +209,10 @@ export const ENDS = {
   withdrawn: { en: 'withdrawn: the campaign was stopped', 'zh-CN': '已撤出：活动已停止' },
   erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
   stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
-  merged: { en: 'merged with a person who was in it already', 'zh-CN': '与已在活动中的同一人合并' },
+  merged: {
+    en: 'merged with a person who was in it, or in another of its group, already',
+    'zh-CN': '与已在本活动或同组活动中的同一人合并',
+  },
   contaminated: {
     en: 'two merged persons had drawn different groups',
     'zh-CN': '合并的两人分属不同分组',

@@ -138,6 +138,33 @@ describe('two persons that turn out to be one', () => {
     expect((await back.open()).map(({ step }) => step)).toEqual(['welcome', 'welcome'])
   })
 
+  it('in two campaigns of an exclusive group go on in the earlier one alone, whatever their arms', async () => {
+    const pipeline = await open({ holdout: 0.5, onReturn: [{ id: 'welcome', after: 3600 }] })
+    const [one, other] = await pair(pipeline, 'holdout', 'treated')
+    const [third, fourth] = await pair(pipeline, 'treated', 'treated')
+    await pipeline.runNow()
+    for (const contact of [third, fourth]) {
+      await pipeline.addActivity(contact, new Date(START.getTime() + 1000))
+    }
+    await execute(
+      pipeline.database,
+      sql`UPDATE episodes SET campaign = 'other', assigned_at = assigned_at + interval '1 hour'
+        WHERE contact_id IN (${other}, ${fourth})`,
+    )
+    await merge(pipeline, [other, one], [fourth, third])
+    expect(
+      (await episodes(pipeline)).map(({ silencedBy, contaminated }) => [silencedBy, contaminated]),
+    ).toEqual([
+      [null, false],
+      ['merged', false],
+      ['returned', false],
+      ['returned', false],
+    ])
+    expect((await pipeline.open()).map(({ contactId, step }) => [contactId, step])).toEqual([
+      [third, 'welcome'],
+    ])
+  })
+
   it.each([
     ['with different arms are greeted by neither', 'holdout', ['contaminated'], 0],
     ['with the same arm are greeted once', 'treated', ['merged', null], 1],
