@@ -228,6 +228,8 @@ test('a session ends twelve hours after the last click, with the sign-out, and w
   expect((await post('/campaigns/spring/pause', {}, late)).headers.get('Location')).toBe(
     '/sign-in?next=%2Fcampaigns%2Fspring%3Fa%3D1',
   )
+  const nowhere = await post('/campaigns/spring/pause', {}, { ...late, Referer: 'http://[' })
+  expect([nowhere.status, nowhere.headers.get('Location')]).toEqual([303, '/sign-in'])
   // A sign-in by another site's form is told so, and is not told that the password is wrong.
   const foreign = await post(
     '/sign-in',

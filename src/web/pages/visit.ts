@@ -194,7 +194,9 @@ async function answer(
 /** Whoever has no session signs in first, and comes back to the page they asked for, or that their form stood on. */
 function toSignIn(c: Context, runtime: Runtime): Response {
   const formsPage = isFromHere(c, runtime) ? c.req.header('Referer') : undefined
-  const { pathname, search } = new URL((c.req.method === 'GET' ? c.req.url : formsPage) ?? '/', c.req.url)
+  const asked = (c.req.method === 'GET' ? c.req.url : formsPage) ?? '/'
+  // Whoever asks writes what they like there.
+  const { pathname, search } = new URL(URL.canParse(asked, c.req.url) ? asked : '/', c.req.url)
   const next = pathname === '/' ? '' : `?next=${encodeURIComponent(pathname + search)}`
   return c.redirect(`/sign-in${next}`, 303)
 }
