@@ -254,7 +254,7 @@ const post = (path: string, who: Role, fields: Record<string, string> = {}) =>
 
 it('describes every field of the API in either language, with its type', async () => {
   const meanings = async (language: string) => {
-    const headers = { Cookie: cookies.get('viewer') ?? '', 'Accept-Language': language }
+    const headers = { Cookie: cookies.get('operator') ?? '', 'Accept-Language': language }
     const html = await (await fetch(`${server.address}/api`, { headers })).text()
     const cells = [...html.matchAll(/<td[^>]*>(.*?)<\/td>/gs)].map(([, cell = '']) =>
       cell.replaceAll(/<code>.*?<\/code>|<[^>]+>/g, '').trim(),
@@ -383,6 +383,26 @@ it('shows nobody another’s figures where the address asks for what there is no
 })
 
 describe('what a role may', () => {
+  it('opens a page to those alone who are led there', async () => {
+    for (const role of ROLES) {
+      const led = (await (await get('/', role)).text()).matchAll(/<li><a href="([^"]+)"/g)
+      const places = new Set([...led].map(([, path]) => path))
+      for (const path of [
+        '/',
+        '/campaigns',
+        '/contacts',
+        '/templates',
+        '/outbox',
+        '/audit',
+        '/api',
+        '/settings',
+      ]) {
+        const { status } = await get(path, role)
+        expect(`${role} ${path} ${status}`).toBe(`${role} ${path} ${places.has(path) ? 200 : 403}`)
+      }
+    }
+  })
+
   it('shows a viewer no address, and an agent the whole of it', async () => {
     const masked = await (await get('/contacts/c1', 'viewer')).text()
     expect(masked).toContain('p***@example.com')

@@ -35,7 +35,7 @@ export function apiPages(dependencies: PagesDependencies): Hono {
     .get('/openapi.json', (c) => c.json(document))
     .get(
       '/api',
-      page(dependencies, 'look', async (visit) => {
+      page(dependencies, 'operate', async (visit) => {
         const { say, language } = visit
         const { paths } = document as unknown as Document
         return await visit.show(
