@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { CampaignBook, CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { countSends } from './breakers.ts'
-import { overflowOf, takeCallSlots } from './capacity.ts'
+import { overflowOf, takeCallSlots, underCapacityOf } from './capacity.ts'
 import { underLimitsOf } from './costs.ts'
 import { type DeliveryDependencies, deliver } from './delivery.ts'
 import type { Batch } from './dispatch.ts'
@@ -76,7 +76,7 @@ const NO_CHANCE = 3
 /** Processes the touchpoints of one job. What is no longer queued (a second run of the job, a cancel) is left alone. */
 export async function processBatch(dependencies: WorkerDependencies, batch: Batch): Promise<BatchResult> {
   const { database, clock, book } = dependencies
-  const { campaign: opened, step } = await book.step(batch.stepId)
+  const opened = await book.step(batch.stepId)
   const claimId = randomUUID()
   const { claim: lease } = dependencies.leases ?? LEASES
   const keys = await claim(database, claimId, batch.keys, lease)
@@ -84,14 +84,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const pace = keepPace(database, claimId, keys, lease)
 
   const now = clock.now()
-  const [candidates, context, newest] = await look(dependencies, {
-    claimId,
-    keys,
-    campaign: opened,
-    step,
-    now,
-  })
-  const campaign = underLimitsOf(opened, newest)
+  const { candidates, context, campaign, step } = await look(dependencies, { claimId, keys, now, ...opened })
   const { cleared, held } = sift(
     keys,
     candidates,
@@ -162,7 +155,10 @@ function skippedFor(given: readonly Settlement[], recorded: readonly RecordCount
   return reasons
 }
 
-/** Reads whom the messages are for, what the guards ask about beside them, and what the campaign says by now. */
+/**
+ * Reads whom the messages are for, what the guards ask about beside them, and what the campaign says by now.
+ * @returns campaign and step with the limits that the newest version says
+ */
 async function look(
   dependencies: WorkerDependencies,
   batch: {
@@ -177,12 +173,19 @@ async function look(
   const { campaign, step, now } = batch
   await ensurePartitions(database, 'touchpoint_records', [now])
   if (step.data) await refreshStandings(database, now)
-  return await Promise.all([
+  const [candidates, context, newest] = await Promise.all([
     gather(database, { ...batch, devices: reachesDevices(dependencies, step) }),
     readGuardContext(dependencies, campaign, step, now),
     book.currentText(campaign.name),
     dependencies.renewLinks?.(),
   ])
+  const limited = underCapacityOf(step, newest)
+  return {
+    candidates,
+    context: { ...context, step: limited },
+    campaign: underLimitsOf(campaign, newest),
+    step: limited,
+  }
 }
 
 /** Parts what the guards let through from what does not go now. */

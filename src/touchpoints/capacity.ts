@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import type { Channel } from '../channels/channel.ts'
-import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
+import type { CompiledCampaign, CompiledStep, VersionText } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
 import {
   type Database,
@@ -39,6 +39,21 @@ export interface Calling {
 /** Which calls of a workspace a robot takes. */
 export function overflowOf(channels: ReadonlyMap<string, Channel>): Calling['overflow'] {
   return channels.get('callback')?.overflow
+}
+
+/**
+ * A step as its calls are to be counted now. The same people make those of all versions, so as many as the newest version
+ * says of the step. Pure.
+ * @param newest what that version's text says; where the step asks for no call any more, or cannot be read, its own stays
+ */
+export function underCapacityOf(
+  step: CompiledStep,
+  newest: Pick<VersionText, 'definition'> | undefined,
+): CompiledStep {
+  const { tiers = [], on_return: onReturn = [] } = newest?.definition ?? {}
+  const now = [...tiers.flatMap(({ steps }) => steps), ...onReturn].find(({ id }) => id === step.id)
+  if (!step.call || now?.script === undefined) return step
+  return { ...step, call: { ...step.call, capacity: now.capacity?.count ?? null } }
 }
 
 /**

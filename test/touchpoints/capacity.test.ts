@@ -113,3 +113,44 @@ it('of calls that wait for a place, those that were planned first go first, whoe
   expect(new Set(called.slice(0, 2))).toEqual(new Set(sooner))
   expect(called.slice(2)).toEqual([later])
 })
+
+it('people make as many calls as the newest version says, for whoever began with an older one, too', async () => {
+  const calls = testChannel('callback')
+  const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
+    definition: { limits: { max_delay: '60d' } },
+    tiers: [
+      {
+        name: 'only',
+        from: 3 * DAY,
+        to: null,
+        steps: [{ id: 'one', channels: ['callback'], call: { capacity: 1, sla: 3600 } }],
+      },
+    ],
+    others: [calls],
+  })
+  const { clock, campaign, worker, database } = pipeline
+  const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+  for (let n = 1; n <= 9; n += 1) await pipeline.addContact({ silentSince, phone: `+4917012345${n}0` })
+  await pipeline.runNow()
+  /** How many are made on the next day. */
+  const madeBy = async (step: object | undefined) => {
+    clock.advance(DAY)
+    const [tier] = campaign.definition.tiers
+    const steps = step === undefined ? [] : [{ ...tier?.steps[0], ...step }]
+    const definition = { ...campaign.definition, tiers: [{ ...tier, steps }] } as typeof campaign.definition
+    const book = { ...worker.book, currentText: async () => ({ ...campaign, definition }) }
+    const before = calls.sent.length
+    await dispatchDue(database, { now: clock.now(), jobs: 9 }, async (batch) => {
+      await processBatch({ ...worker, book }, batch)
+    })
+    return calls.sent.length - before
+  }
+  const script = 'adviser'
+  expect(await madeBy({ script, capacity: { count: 2 } })).toBe(2)
+  expect(await madeBy({ script, capacity: { count: 0 } })).toBe(0)
+  // It is gone, or asks for no call any more.
+  expect(await madeBy(undefined)).toBe(1)
+  expect(await madeBy({})).toBe(1)
+  expect(await madeBy({ script })).toBe(5)
+})
