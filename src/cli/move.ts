@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { pause, readSwitches } from '../config/switches.ts'
-import { assertServer, connect, type Database } from '../database/connect.ts'
+import { assertServer, connect, type Database, placeOf } from '../database/connect.ts'
 import { type Moved, moveDatabase } from '../database/move.ts'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
@@ -75,8 +75,8 @@ async function runMove(
       onProgress: (bytes, total, table) => progress.update(bytes, total, table),
     }).finally(() => progress.finish())
     onCopied()
-    const { host, pathname } = new URL(target.url)
-    const to = `${host}${pathname}`
+    const { server, path } = placeOf(target.url)
+    const to = `${server}${path}`
     const paused = (await readSwitches(database)).some(({ scope }) => scope === 'workspace')
     await pause(database, { scope: 'workspace', name: '*' }, { reason: `moved to ${to}`, clock })
     const rows = moved.tables.reduce((sum, each) => sum + each.rows, 0)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { systemClock } from '../clock.ts'
 import { nearest } from '../config/nearest-name.ts'
-import { assertServer, connect, type Database, rows } from '../database/connect.ts'
+import { assertServer, connect, type Database, placeOf, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
 import { installedSchemas, migrate } from '../database/migrate.ts'
 import { openSharedClock, type SharedClock } from '../database/shared-clock.ts'
@@ -88,7 +88,7 @@ const QUIET_MS = 3000
 
 /** A server that takes the connection and says nothing is waited for up to half a minute: in that time it is named. */
 async function answerOf(database: Database, { output }: WorkspaceContext) {
-  const where = new URL(database.url).host
+  const where = placeOf(database.url).server
   const timer = setTimeout(() => {
     output.hint(
       output.language === 'en'

@@ -123,6 +123,19 @@ export function spellTls(url: string): string {
   return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full')
 }
 
+/**
+ * Where a connection URL leads, to be shown: `127.0.0.1:5432` or a socket's folder, and `/shop`; never the password. The
+ * folder may stand as the host, behind the path, or, without a scheme, before the name of the database.
+ */
+export function placeOf(url: string): { readonly server: string; readonly path: string } {
+  if (url.startsWith('/')) return { server: url, path: '' }
+  const written = url.replaceAll(' ', '%20')
+  // As node-postgres does: no host may stand behind a user.
+  const bare = !URL.canParse(written)
+  const { host, pathname, searchParams } = new URL(bare ? written.replace('@/', '@socket/') : written)
+  return { server: searchParams.get('host') ?? (bare ? '' : host), path: pathname }
+}
+
 /** node-postgres' client with a limit to connecting alone: the pool's own would also end the wait for a free connection. */
 function patientClient(patience: number): typeof pg.Client {
   return class extends pg.Client {

@@ -50,3 +50,16 @@ it('tells what is waited for at a terminal alone, and not with --json', () => {
   }
   expect([told(false, true), told(false, false), told(true, true)]).toEqual(['Waiting …\n', '', ''])
 })
+
+it('says of a socket that nobody is behind what it says of a host', async () => {
+  const cwd = scratchDirectory()
+  await run(['init', '.'], { cwd })
+  const { code, stderr } = await run(['report'], {
+    cwd,
+    env: { DATABASE_URL: `postgres://winback:secret@/shop?host=${cwd}` },
+  })
+  expect({ code, stderr }).toEqual({
+    code: 3,
+    stderr: expect.stringContaining(`the database does not answer: connect ENOENT ${cwd}/.s.PGSQL.5432`),
+  })
+})

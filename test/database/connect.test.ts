@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { connect, rows, spellTls, transaction } from '../../src/database/connect.ts'
+import { assertServer, connect, placeOf, rows, spellTls, transaction } from '../../src/database/connect.ts'
 import { isOutage } from '../../src/database/outage.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -85,4 +85,14 @@ it.each([
   ['postgres://u:p@db/x', undefined],
 ])('takes %s as node-postgres does', (url, meant) => {
   expect(spellTls(url)).toBe(meant ?? url)
+})
+
+it.each([
+  ['postgres://winback:p%40ss@db.example:5432/shop', 'db.example:5432', '/shop'],
+  ['postgres://winback:secret@/shop?host=/run/sql', '/run/sql', '/shop'],
+  ['postgres:///shop?host=/run/sql&user=winback', '/run/sql', '/shop'],
+  ['socket://winback:secret@/run/sql?db=shop', '', '/run/sql'],
+  ['/run/sql shop', '/run/sql shop', ''],
+])('shows where %s leads', (url, server, path) => {
+  expect(placeOf(url)).toEqual({ server, path })
 })

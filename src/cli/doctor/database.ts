@@ -7,7 +7,7 @@ import { readSwitches } from '../../config/switches.ts'
 import { appliedNames } from '../../config/versions.ts'
 import { CREDITOR } from '../../config/waits.ts'
 import { lastToCompare } from '../../contacts/whole-numbers.ts'
-import { rows } from '../../database/connect.ts'
+import { placeOf, rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
 import { absenceText, readAbsences } from '../../reports/absences.ts'
@@ -31,11 +31,12 @@ const FEED_MAX_AGE_S = 36 * 3600
 export async function checkDatabase(context: DatabaseContext, speech: Speech): Promise<Finding[]> {
   const { database, engine } = context
   const say = sayIn(speech)
+  const { server, path } = placeOf(database.url)
   const folder = shown(embeddedDirectory(context.loaded.directory))
   const place =
     engine.kind === 'embedded'
       ? say(`embedded, data in ${folder}`, `内置，数据位于 ${folder}`)
-      : say(`at ${hostOf(database.url)}`, `位于 ${hostOf(database.url)}`)
+      : say(`at ${server}${path}`, `位于 ${server}${path}`)
   const findings = [
     fine(
       'database',
@@ -355,14 +356,4 @@ function currenciesOf(definition: unknown): string[] {
   if (typeof definition !== 'object' || definition === null) return []
   if ('micros' in definition && 'currency' in definition) return [String(definition.currency)]
   return [...new Set(Object.values(definition).flatMap(currenciesOf))]
-}
-
-/** Host, port and database of a connection URL; never its password. */
-function hostOf(url: string): string {
-  try {
-    const { host, pathname } = new URL(url)
-    return `${host}${pathname}`
-  } catch {
-    return 'the given URL'
-  }
 }
