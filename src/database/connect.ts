@@ -242,26 +242,37 @@ export async function transactionOn<T>(
 }
 
 /**
- * Checks that the server answers and is new enough.
- * @throws WinbackError `database.unreachable` or `database.too_old`, each with the remedy
+ * Checks that the server answers, is new enough, and keeps to what {@link connect} begins a connection with: where a pooler
+ * drops that, tables would be made, and looked for, in whatever schema the role looks into by itself.
+ * @throws WinbackError `database.unreachable`, `database.too_old` or `database.pooler`, each with the remedy
  */
 export async function assertServer(database: Database): Promise<{ version: string }> {
-  let version: number
+  let answer: { v: string; path: string; zone: string } | undefined
   try {
-    const result = await database.client.query<{ v: string }>(
-      `SELECT current_setting('server_version_num') AS v`,
+    const result = await database.client.query<{ v: string; path: string; zone: string }>(
+      `SELECT current_setting('server_version_num') AS v, current_setting('search_path') AS path,
+         current_setting('TimeZone') AS zone`,
     )
-    version = Number(result.rows[0]?.v)
+    answer = result.rows[0]
   } catch (cause) {
     throw new WinbackError('database.unreachable', `the database does not answer: ${messageOf(cause)}`, {
       remedy: connectionRemedy(cause)?.en ?? 'Check DATABASE_URL, and that the server is up and lets you in.',
       cause,
     })
   }
+  const version = Number(answer?.v)
   const major = Math.floor(version / 10000)
   if (major < 15) {
     throw new WinbackError('database.too_old', `PostgreSQL ${major} is too old`, {
       remedy: 'Use PostgreSQL 15 or newer.',
+    })
+  }
+  if (answer && (answer.path !== database.schema || answer.zone !== 'UTC')) {
+    const what = `a connection begins with search_path ${answer.path} and timezone ${answer.zone}`
+    throw new WinbackError('database.pooler', `${what}, in place of ${database.schema} and UTC`, {
+      remedy:
+        'Something on the way, such as PgBouncer, drops what we ask for as a connection begins. Connect to PostgreSQL ' +
+        'itself, or set the pooler up as docs/operations.md says.',
     })
   }
   return { version: `${major}.${version % 10000}` }

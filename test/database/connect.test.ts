@@ -96,3 +96,38 @@ it.each([
 ])('shows where %s leads', (url, server, path) => {
   expect(placeOf(url)).toEqual({ server, path })
 })
+
+/** What a pooler makes of a connection's beginning that is told to ignore `options`. */
+function withoutOptions(beginning: Buffer): Buffer {
+  const words = beginning.subarray(8, -2).toString().split('\0')
+  const kept = words.filter((_, at) => words[at - (at % 2)] !== 'options')
+  const body = Buffer.from(`${kept.join('\0')}\0\0`)
+  const head = Buffer.from(beginning.subarray(0, 8))
+  head.writeInt32BE(8 + body.length)
+  return Buffer.concat([head, body])
+}
+
+it('refuses a pooler that drops the schema a connection is to look into', async () => {
+  const database = await freshDatabase()
+  const url = new URL(database.url)
+  const port = Number(url.port)
+  const pooler = createServer((here) => {
+    const there = dial(port, url.hostname)
+    here.once('data', (beginning) => {
+      there.write(withoutOptions(beginning))
+      here.pipe(there).pipe(here)
+    })
+    here.on('error', () => {})
+    there.on('error', () => {})
+  })
+  await new Promise<void>((resolve) => pooler.listen(0, '127.0.0.1', resolve))
+  url.port = String((pooler.address() as AddressInfo).port)
+  const behind = connect(url.href, { schema: 'shop' })
+  await expect(assertServer(behind)).rejects.toMatchObject({
+    code: 'database.pooler',
+    message: expect.stringContaining('in place of shop and UTC'),
+  })
+  await behind.close()
+  await new Promise((resolve) => pooler.close(resolve))
+  expect(await assertServer(database)).toEqual({ version: expect.any(String) })
+})
