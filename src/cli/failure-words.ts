@@ -32,7 +32,7 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     at: 'at ',
     problems: (count) => `${count} problem${count === 1 ? '' : 's'} in the configuration`,
     mend: 'Mend each problem at its place; `winback validate` checks again.',
-    doctor: 'Run `winback doctor` to see what does not answer.',
+    doctor: 'Run `winback doctor` to see what does not answer, or which right is missing.',
     full: 'A disk is full, here or of the database: make room on it, and run this again.',
     readOnly:
       'Nothing can be written there: a disk that is mounted to be read alone, or a standby of the database, whose primary ' +
@@ -54,7 +54,7 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     more: (count) => `…… 另有 ${count} 处：请先修改以上各处；\`winback validate --json\` 列出全部`,
     problems: (count) => `配置中有 ${count} 处问题`,
     mend: '请逐处修改，再用 `winback validate` 检查。',
-    doctor: '运行 `winback doctor` 查看哪项服务没有应答。',
+    doctor: '运行 `winback doctor` 查看哪项服务没有应答，或缺少哪项权限。',
     full: '磁盘已满（本机或数据库所在机器）：请腾出空间后重新运行。',
     readOnly: '无法写入：磁盘以只读方式挂载，或所连接的是数据库的备库（DATABASE_URL 须指向主库）。',
     defect: '这是 Winback 自身的缺陷。加上 --verbose 重新运行可查看调用栈。',

@@ -43,9 +43,10 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   refused: EXIT.refused,
 }
 
-// Errors of node-postgres, ioredis and the network that mean "it does not answer" wherever they surface.
+// Errors of node-postgres, ioredis and the network that mean "it does not answer" wherever they surface, and a right that the
+// database's role lacks (42501).
 const UNREACHABLE =
-  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|CERT_HAS_EXPIRED|UNABLE_TO_.*|ERR_TLS_.*|ERR_SSL_.*|EPROTO|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|57P0[1-3]|08...|53300|28P01|28000|3D000)$/
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|CERT_HAS_EXPIRED|UNABLE_TO_.*|ERR_TLS_.*|ERR_SSL_.*|EPROTO|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|57P0[1-3]|08...|53300|28P01|28000|3D000|42501)$/
 
 /** A machine that lets nobody write, ours or the database's, by the codes of the system and of PostgreSQL. */
 const UNWRITABLE: readonly (readonly [RegExp, 'full' | 'readOnly'])[] = [

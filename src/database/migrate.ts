@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { sql } from 'drizzle-orm'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { migrate as runMigrations } from 'drizzle-orm/node-postgres/migrator'
+import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { systemClock } from '../clock.ts'
-import { messageOf, WinbackError } from '../errors.ts'
-import { type Database, rows, type Session } from './connect.ts'
+import { codeOf, messageOf, WinbackError } from '../errors.ts'
+import { type Database, execute, rows, type Session, transactionOn } from './connect.ts'
 import { drawInstallation } from './installation.ts'
 import { drawSigningKey } from './signing-keys.ts'
 
@@ -43,25 +44,19 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
   try {
     await rows(session, sql`SELECT pg_advisory_lock(7400, ${lock})`)
     try {
-      const applied = await pending(session, database.schema)
-      // Drizzle begins with CREATE SCHEMA, which asks for CREATE on the database even where the schema exists.
-      if (applied.length > 0) {
-        await runMigrations(drizzle(client), {
-          migrationsFolder: folder,
-          migrationsSchema: database.schema,
-        })
-      }
+      const open = await pending(session, database.schema)
+      if (open.length > 0) await apply(client, database.schema, open)
       await drawSettings(session)
       await drawInstallation(session)
       await drawSigningKey(session, systemClock.now())
-      return { applied }
+      return { applied: open.map(({ name }) => name) }
     } finally {
       await rows(session, sql`SELECT pg_advisory_unlock(7400, ${lock})`)
     }
   } catch (cause) {
     if (cause instanceof WinbackError) throw cause
-    throw new WinbackError('database.migration', `the migration failed: ${reasonOf(cause)}`, {
-      remedy: `Nothing was applied. See that the role may create the schema "${database.schema}": GRANT CREATE ON DATABASE … TO …;`,
+    throw new WinbackError('database.migration', `the migration failed: ${messageOf(cause)}`, {
+      remedy: `Nothing was applied. ${migrationRemedy(cause, database.schema)}`,
       cause,
     })
   } finally {
@@ -73,8 +68,8 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
  * Names of the migrations that {@link migrate} would apply, oldest first.
  * @throws WinbackError `database.newer`
  */
-export function pendingMigrations(database: Database): Promise<string[]> {
-  return pending(database, database.schema)
+export async function pendingMigrations(database: Database): Promise<string[]> {
+  return (await pending(database, database.schema)).map(({ name }) => name)
 }
 
 /** The schemas of this database that Winback lives in: a workspace's, and those of replays. */
@@ -113,13 +108,13 @@ export async function settingsOf(session: Session): Promise<Settings> {
   return { workspaceSalt, addressKey }
 }
 
-async function pending(session: Session, schema: string): Promise<string[]> {
+async function pending(session: Session, schema: string): Promise<Migration[]> {
   const known = knownMigrations()
   const table = await rows<{ exists: boolean }>(
     session,
     sql`SELECT to_regclass(${`${schema}.__drizzle_migrations`}) IS NOT NULL AS exists`,
   )
-  if (!table[0]?.exists) return known.map((migration) => migration.name)
+  if (!table[0]?.exists) return known
   const [newest] = await rows<{ created_at: number | null }>(
     session,
     sql`SELECT max(created_at) AS created_at FROM ${sql.identifier(schema)}.__drizzle_migrations`,
@@ -130,13 +125,19 @@ async function pending(session: Session, schema: string): Promise<string[]> {
       remedy: 'Upgrade Winback here to the version that last migrated it.',
     })
   }
-  return known.filter((migration) => migration.when > last).map(({ name }) => name)
+  return known.filter((migration) => migration.when > last)
+}
+
+/** `when` numbers it, in the order of the journal. */
+interface Migration {
+  readonly name: string
+  readonly when: number
 }
 
 const journal = z.object({ entries: z.array(z.object({ tag: z.string(), when: z.number() })) })
 
 /** Read here rather than with drizzle's reader, which keeps no names. */
-function knownMigrations(): { name: string; when: number }[] {
+function knownMigrations(): Migration[] {
   const file = join(folder, 'meta', '_journal.json')
   try {
     const { entries } = journal.parse(JSON.parse(readFileSync(file, 'utf8')))
@@ -149,9 +150,39 @@ function knownMigrations(): { name: string; when: number }[] {
   }
 }
 
-/** Drizzle wraps what PostgreSQL said into "Failed query: …": the cause says more. */
-function reasonOf(error: unknown): string {
-  return error instanceof Error && error.cause instanceof Error ? error.cause.message : messageOf(error)
+/**
+ * All of them or none. Drizzle's own begins with CREATE SCHEMA, which asks for CREATE on the database even where the schema
+ * exists: whoever has it taken back once everything stands could not upgrade.
+ */
+async function apply(client: PoolClient, schema: string, open: readonly Migration[]): Promise<void> {
+  const wanted = new Set(open.map(({ when }) => when))
+  const files = readMigrationFiles({ migrationsFolder: folder }).filter((file) =>
+    wanted.has(file.folderMillis),
+  )
+  const table = sql`${sql.identifier(schema)}.__drizzle_migrations`
+  await transactionOn(client, async (tx) => {
+    const [found] = await rows<{ exists: boolean }>(
+      tx,
+      sql`SELECT to_regnamespace(${schema}) IS NOT NULL AS exists`,
+    )
+    if (!found?.exists) await execute(tx, sql`CREATE SCHEMA ${sql.identifier(schema)}`)
+    await execute(
+      tx,
+      sql`CREATE TABLE IF NOT EXISTS ${table} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
+    )
+    for (const { sql: statements, hash, folderMillis } of files) {
+      for (const statement of statements) await client.query(statement)
+      await execute(tx, sql`INSERT INTO ${table} (hash, created_at) VALUES (${hash}, ${folderMillis})`)
+    }
+  })
+}
+
+/** What is missing is told by what the right was asked of: the database, or the schema and what is in it. */
+function migrationRemedy(cause: unknown, schema: string): string {
+  if (codeOf(cause) !== '42501') return 'Mend what it names, and run this again.'
+  return /for database/.test(messageOf(cause))
+    ? `Let the role make the schema "${schema}" (GRANT CREATE ON DATABASE … TO …;), or make it: CREATE SCHEMA "${schema}" AUTHORIZATION …;`
+    : `The schema "${schema}" and all that is in it have to belong to the role: ALTER SCHEMA, and each table, function and sequence, OWNER TO …;`
 }
 
 async function drawSettings(session: Session): Promise<void> {

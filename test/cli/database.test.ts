@@ -411,7 +411,10 @@ test('doctor says that numbers are still to be compared, until an import has don
         ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
   )
   expect(await numbers()).toEqual([
-    expect.objectContaining({ state: 'not_yet', found: expect.stringContaining('other countries') }),
+    expect.objectContaining({
+      state: 'not_yet',
+      found: expect.stringContaining('have not been compared by the countries'),
+    }),
   ])
   await writeFile(join(here.cwd, 'none.csv'), 'external_id\n')
   expect((await run(['import', 'contacts', 'none.csv'], here)).code).toBe(0)

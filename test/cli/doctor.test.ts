@@ -20,8 +20,10 @@ import { sayIn } from '../../src/cli/locale.ts'
 import { CREDITOR } from '../../src/config/waits.ts'
 import { workspace } from '../../src/config/workspace.ts'
 import { execute } from '../../src/database/connect.ts'
+import { migrate } from '../../src/database/migrate.ts'
 import { shortageOf } from '../../src/offers/pools.ts'
 import { recordAbsence } from '../../src/touchpoints/absences.ts'
+import { administer, emptyDatabase, freshName, urlOf } from '../support/database.ts'
 import { hasRedis, startRedis } from '../support/redis.ts'
 import { scratchDirectory } from '../support/scratch.ts'
 import { startTrouble } from '../support/tls.ts'
@@ -287,4 +289,40 @@ test('a provider that the workers cannot reach is said, with since when, why and
     },
   ])
   expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain('发放优惠的服务商自')
+})
+
+test('what the role of the database lacks is said before a verb needs it', async () => {
+  const { cwd } = (await openCliShop()).here
+  const database = await emptyDatabase()
+  const role = { name: freshName(), password: 'plain' }
+  const name = new URL(database.url).pathname.slice(1)
+  await administer(`CREATE ROLE ${role.name} LOGIN PASSWORD 'plain'`)
+  await administer(`REVOKE TEMPORARY ON DATABASE ${name} FROM PUBLIC`)
+  const lacks = async () => {
+    const { stdout } = await run(['doctor', '--json'], { cwd, env: { DATABASE_URL: urlOf(name, role) } })
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] }
+    return findings.flatMap(({ check, state, found, mend }) =>
+      check === 'database' && state === 'wrong' ? [`${found} → ${mend}`] : [],
+    )
+  }
+  const temporary = `the role ${role.name} may make no temporary table, which imports need → Have it run: GRANT TEMPORARY ON DATABASE ${name} TO ${role.name};`
+  expect(await lacks()).toEqual([
+    `the role ${role.name} may not make the schema winback → Have it run: GRANT CREATE ON DATABASE ${name} TO ${role.name};`,
+    temporary,
+  ])
+  await administer(`GRANT CREATE, TEMPORARY ON DATABASE ${name} TO ${role.name}`)
+  expect(await lacks()).toEqual([])
+  await migrate(database)
+  expect(await lacks()).toEqual([
+    `the schema winback is not open to the role ${role.name} → Have it run: ALTER SCHEMA winback OWNER TO ${role.name};`,
+    expect.stringMatching(/^\d+ tables of the schema winback belong to another role/),
+  ])
+  await execute(database, sql`ALTER SCHEMA winback OWNER TO ${sql.identifier(role.name)}`)
+  await administer(`REVOKE CREATE ON DATABASE ${name} FROM ${role.name}`)
+  expect(await lacks()).toEqual([
+    expect.stringContaining('may make no schema, which a queue on the database asks for'),
+    expect.stringMatching(/^\d+ tables/),
+  ])
+  await execute(database, sql`DROP OWNED BY ${sql.identifier(role.name)} CASCADE`)
+  await administer(`DROP ROLE ${role.name}`)
 })

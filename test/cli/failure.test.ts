@@ -31,6 +31,7 @@ test.each([
   [withCode('ENOSPC'), EXIT.unavailable],
   [new Error('Failed query', { cause: withCode('53100') }), EXIT.unavailable],
   [new Error('Failed query', { cause: withCode('25006') }), EXIT.unavailable],
+  [withCode('42501'), EXIT.unavailable],
   [withCode('23505'), EXIT.defect],
   [new TypeError('x is not a function'), EXIT.defect],
   ['a string', EXIT.defect],

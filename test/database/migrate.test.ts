@@ -60,6 +60,27 @@ describe('migrate', () => {
     }
   })
 
+  it('needs no CREATE where its schema is there and its own, and says whose else it is', async () => {
+    const database = await emptyDatabase()
+    const role = { name: freshName(), password: 'plain' }
+    await administer(`CREATE ROLE ${role.name} LOGIN PASSWORD 'plain'`)
+    await rows(database, sql.raw(`CREATE SCHEMA winback AUTHORIZATION ${role.name}`))
+    const plain = connect(urlOf(new URL(database.url).pathname.slice(1), role))
+    try {
+      expect((await migrate(plain)).applied).toContain('0000_spine')
+      await rows(database, sql`ALTER TABLE report_messages OWNER TO CURRENT_USER`)
+      await rows(database, sql`DELETE FROM __drizzle_migrations WHERE created_at >= 1795400042000`)
+      await expect(migrate(plain)).rejects.toMatchObject({
+        message: 'the migration failed: must be owner of table report_messages',
+        remedy: expect.stringContaining('all that is in it have to belong to the role'),
+      })
+    } finally {
+      await plain.close()
+      await rows(database, sql`DROP OWNED BY ${sql.identifier(role.name)} CASCADE`)
+      await administer(`DROP ROLE ${role.name}`)
+    }
+  })
+
   it('refuses a schema that a later version has migrated', async () => {
     const database = await freshDatabase()
     await rows(
