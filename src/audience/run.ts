@@ -68,7 +68,7 @@ function hindered(runId: number, hindrance: Hindrance): RunResult {
 
 /**
  * Runs a campaign once for a scheduled moment. Unique by (campaign, scheduledFor): a second call finds the run done,
- * or goes on with one that was interrupted, with the version and the time it began with.
+ * or goes on with one that was interrupted, with the version and the intake it began with.
  * @param scheduledFor the tick of the schedule this run answers to; two machines whose clocks differ name the same
  */
 export async function runCampaign(
