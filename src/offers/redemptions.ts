@@ -167,7 +167,8 @@ async function findGrants(tx: Transaction, claims: readonly RedemptionClaim[]): 
       WITH ORDINALITY AS k(code, generated, external_id, offer, no)
     LEFT JOIN LATERAL (SELECT jsonb_build_array(jsonb_build_object('contactId', contact_id, 'grantId', grant_id)) AS grants
       FROM offer_codes
-      WHERE code IN (k.code, k.generated) AND contact_id IS NOT NULL ORDER BY code = k.code DESC LIMIT 1) o ON true
+      -- Of somebody who was erased there is the code alone, so that it is not given out again.
+      WHERE code IN (k.code, k.generated) AND grant_id IS NOT NULL ORDER BY code = k.code DESC LIMIT 1) o ON true
     LEFT JOIN external_ids x ON x.external_id = k.external_id
     LEFT JOIN LATERAL (
       SELECT jsonb_agg(jsonb_build_object('contactId', g.contact_id, 'grantId', g.grant_id)) AS grants FROM grants g

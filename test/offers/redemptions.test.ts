@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
+import { eraseContact } from '../../src/contacts/erase.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { isMistyped } from '../../src/offers/codes.ts'
 import { outstandingGrant } from '../../src/offers/grants.ts'
@@ -66,6 +67,23 @@ const grantAgain = ({ database }: Pipeline) =>
   )
 
 describe('a redemption', () => {
+  it('of a code whose owner was erased is nobody’s, and keeps none that is told of beside it from being booked', async () => {
+    const pipeline = await open()
+    const { database, clock, codes } = pipeline
+    const [gone = '', there = ''] = codes
+    clock.set(hour(2))
+    await transaction(database, async (tx) => {
+      const [owner] = await rows<{ id: number }>(
+        tx,
+        sql`SELECT contact_id AS id FROM grants WHERE code = ${gone}`,
+      )
+      await eraseContact(tx, owner?.id ?? 0, { now: hour(1), hooks: {}, phoneKeys: () => [] })
+    })
+    const claim = (code: string) => ({ key: `order of ${code}`, code, at: hour(2) })
+    expect(await say(pipeline, claim(gone), claim(there))).toEqual(['unknown_code', 'redeemed'])
+    expect(await say(pipeline, claim(there), claim(gone))).toEqual(['repeated', 'unknown_code'])
+  })
+
   it('settles what the offer costs at its value, once, however often it is told', async () => {
     const pipeline = await open()
     const [code = ''] = pipeline.codes
