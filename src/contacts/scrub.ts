@@ -33,6 +33,7 @@ export async function scrubRejects(path: string, traces: Traces): Promise<number
       `${path} cannot be looked through, which holds rows as they came: ${messageOf(cause)}`,
       {
         location: { file: path },
+        facts: { path },
         remedy: 'See to it, or delete that file, and erase again: nothing was erased yet.',
         cause,
       },

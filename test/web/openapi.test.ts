@@ -1,4 +1,7 @@
+import { symlink, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import type { z } from 'zod'
 import { openCallback } from '../../src/channels/callback/callback.ts'
@@ -6,6 +9,7 @@ import { openInapp } from '../../src/channels/inapp/inapp.ts'
 import { manualClock } from '../../src/clock.ts'
 import { callReader } from '../../src/contacts/calls.ts'
 import { parseDevice } from '../../src/contacts/devices.ts'
+import { execute } from '../../src/database/connect.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { createApiKey, SCOPES, type Scope } from '../../src/web/api-keys.ts'
@@ -15,6 +19,7 @@ import { OPERATIONS, refusalsOf } from '../../src/web/openapi/operations.ts'
 import { events } from '../../src/web/openapi/requests.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { freshDatabase } from '../support/database.ts'
+import { scratchDirectory } from '../support/scratch.ts'
 import { openShop, parseWorkspace, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
 
 // The description of the API against the API: every route of the one in the other, and what is really asked and answered.
@@ -317,6 +322,21 @@ describe('what is really answered is what is described', () => {
     )
     const odd = await ask('GET /v1/contacts/{external_id}/export', '/v1/contacts/u000123/export?format=xml')
     expect(odd.status).toBe(400)
+    const file = join(scratchDirectory(), 'round.rejects.csv')
+    await symlink(file, file)
+    await execute(
+      shop.database,
+      sql`INSERT INTO imports (kind, file, started_at, reject_file) VALUES ('contacts', 'a.csv', ${NOW}, ${file})`,
+    )
+    const kept = await ask('DELETE /v1/contacts/{external_id}', '/v1/contacts/u000123')
+    expect(kept).toMatchObject({
+      status: 409,
+      body: {
+        error: 'reject_file',
+        reason: expect.stringMatching(`${file}.*delete that file, and erase again`),
+      },
+    })
+    await unlink(file)
     expect((await ask('DELETE /v1/contacts/{external_id}', '/v1/contacts/u000123')).status).toBe(200)
     expect((await ask('DELETE /v1/contacts/{external_id}', '/v1/contacts/u000123')).status).toBe(404)
   })

@@ -82,9 +82,12 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
       try {
         return c.json((await eraseEverywhere(runtime, externalId, c.get('record'))) ?? {})
       } catch (error) {
-        if (!(error instanceof WinbackError) || error.code !== 'erase.sending') throw error
+        if (!(error instanceof WinbackError)) throw error
+        const reason = `${error.message}; ${error.remedy ?? ''}`
+        if (error.code === 'erase.rejects') return refuse(c, 409, 'reject_file', reason)
+        if (error.code !== 'erase.sending') throw error
         c.header('Retry-After', '120')
-        return refuse(c, 409, 'sending', `${error.message}; ${error.remedy ?? ''}`)
+        return refuse(c, 409, 'sending', reason)
       }
     })
 }

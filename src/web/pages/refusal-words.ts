@@ -13,6 +13,10 @@ const IN_CHINESE: Readonly<Record<string, (facts: Readonly<Record<string, unknow
   'config.invalid': () => ['配置文件有误', '“活动”页列出了每一处；改好文件后请重试。'],
   'plan.changed': () => ['计划之后，活动、工作区或模板有改动', '请重新计划并查看结果。'],
   'erase.sending': () => ['正在向该联系人发送消息，尚未删除', '请两分钟后重试。'],
+  'erase.rejects': ({ path }) => [
+    `无法检查 ${path}，其中可能有该联系人的原始行；尚未删除`,
+    '请处理或删除该文件，然后重试。',
+  ],
   'refused.listed': () => ['该地址仍留在禁止联系名单中', '本人退订、投诉或已删除的，只有本人能够改变。'],
   'switch.stopped': ({ name, reason }) => [`活动 ${name} 已永久停止：${reason}`, '请以其他名称应用该活动。'],
   'usage.text': ({ length, most }) => [`内容过长：共 ${length} 个字符，最多 ${most} 个`, '请写得简短些。'],
