@@ -7,11 +7,13 @@ import {
   type Receipts,
   type RefusedWebhook,
 } from './channel.ts'
+import { eventIdOf } from './event-id.ts'
 
 // What a channel from outside says its provider reported, before any of it is recorded: an event that names no
 // message, or a time that is none, would fail the statement that all of them are written by.
 
 const id = z.int().nonnegative()
+const eventId = z.string().min(1).transform(eventIdOf)
 
 const event = z
   .object({
@@ -19,7 +21,7 @@ const event = z
     touchpointId: id,
     installation: z.string().optional(),
     kind: z.enum(EVENT_KINDS),
-    eventId: z.string().min(1),
+    eventId,
     at: z.date(),
     detail: z.string().optional(),
     providerId: z.string().optional(),
@@ -39,7 +41,7 @@ const reply = z.object({
   from: z.string(),
   text: z.string(),
   optOut: z.boolean(),
-  eventId: z.string().min(1),
+  eventId,
   at: z.date(),
 })
 

@@ -250,6 +250,26 @@ describe('what it reads of its provider', () => {
     await expect(receiving(said)).rejects.toThrow(wrong)
   })
 
+  it('knows what is named at length by no more than an index takes, the same each time', async () => {
+    const named = async (eventId: string) => {
+      const reply = { from: '+86', text: 'STOP', optOut: true, eventId, at: new Date(0) }
+      const taken = await receiving({
+        outcome: 'accepted',
+        events: [{ ...event, eventId }],
+        replies: [reply],
+      })
+      if (taken?.outcome !== 'accepted') throw new Error('it was refused')
+      const ids = [...taken.events, ...taken.replies].map((each) => each.eventId)
+      expect(new Set(ids).size).toBe(1)
+      return ids[0] ?? ''
+    }
+    expect(await named('short')).toBe('short')
+    const long = 'x'.repeat(5000)
+    expect((await named(long)).length).toBeLessThan(201)
+    expect(await named(long)).toBe(await named(long))
+    expect(await named(long)).not.toBe(await named(`${long}y`))
+  })
+
   it('is greeted with a text, or refused', async () => {
     const greeting = (said: unknown) => open({ greet: async () => said }).greet?.(webhook)
     await expect(greeting({ outcome: 'accepted', answer: '123', more: 1 })).resolves.toEqual({

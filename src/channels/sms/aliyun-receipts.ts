@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto'
 import { z } from 'zod'
 import type { DeliveryEvent, EventKind, Money, Receipts, RefusedWebhook, Reply, Webhook } from '../channel.ts'
+import { eventIdOf } from '../event-id.ts'
 import { parseJson } from '../http.ts'
 import { readReference } from '../reference.ts'
 import { sameSecret } from '../signatures.ts'
@@ -28,8 +28,6 @@ const upstream = z.object({
   sequence_id: z.union([z.string(), z.number()]).nullish(),
 })
 
-/** Characters an event may be known by; a longer name is kept as its hash, for two may begin alike. */
-const LONGEST_ID = 200
 const ANSWER = { type: 'application/json', body: '{"code":0,"msg":"ok"}' }
 
 /** The number is nobody's. */
@@ -73,8 +71,7 @@ export function readAliyunReceipts(
       if (event) events.push(event)
     } else if (up.success) {
       const { phone_number, content, send_time, sequence_id } = up.data
-      const named = String(sequence_id ?? `${phone_number} ${send_time} ${content}`)
-      const eventId = named.length > LONGEST_ID ? hash('sha256', named, 'base64url') : named
+      const eventId = eventIdOf(String(sequence_id ?? `${phone_number} ${send_time} ${content}`))
       const at = chinaTime(send_time) ?? webhook.now
       replies.push({ from: phone_number, text: content, optOut: isOptOut(content), eventId, at })
     } else unread.push(`item ${index} is neither a report nor a reply`)
