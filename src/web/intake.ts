@@ -22,13 +22,15 @@ export interface Taken {
 export interface Intake {
   /**
    * Records the calls of one request, all or none; resolves when they are durable.
+   * @param size characters of the request: it is held with them
    * @returns undefined, at once and with nothing recorded, while too much is under way
    */
-  take(calls: readonly Call[]): Promise<Taken> | undefined
+  take(calls: readonly Call[], size: number): Promise<Taken> | undefined
 }
 
 interface Request {
   readonly calls: readonly Call[]
+  readonly size: number
   resolve(taken: Taken): void
   reject(error: unknown): void
 }
@@ -37,8 +39,10 @@ interface Request {
 const GROUP = 10_000
 /** Transactions under way at a time. They wait for each other's contacts, so that more gain nothing. */
 const LANES = 2
-/** Calls that may wait: a few seconds' work, a few dozen megabytes. */
+/** Calls that may wait: a few seconds' work. */
 const WAITING = 50_000
+/** Characters of their requests: of the largest calls, so many would be gigabytes while the database stands still. */
+const WAITING_SIZE = 64_000_000
 /** Another transaction was first: everything is settled the second time. */
 const TRANSIENT = ['40P01', '40001', '23505']
 const ATTEMPTS = 5
@@ -52,11 +56,12 @@ export interface IntakeDependencies {
 
 export function openIntake(
   dependencies: IntakeDependencies,
-  limits = { group: GROUP, waiting: WAITING, lanes: LANES },
+  limits = { group: GROUP, waiting: WAITING, size: WAITING_SIZE, lanes: LANES },
 ): Intake {
   const queue: Request[] = []
   const addressKey = remembered(async () => (await settingsOf(dependencies.database)).addressKey)
   let inFlight = 0
+  let held = 0
   let working = 0
 
   const work = async () => {
@@ -64,17 +69,22 @@ export function openIntake(
     while (queue.length > 0) {
       const group = nextGroup(queue, limits.group)
       await settle((calls) => record(dependencies, calls, addressKey), group)
-      inFlight -= group.reduce((sum, { calls }) => sum + calls.length, 0)
+      for (const { calls, size } of group) {
+        inFlight -= calls.length
+        held -= size
+      }
     }
     working -= 1
   }
 
   return {
-    take: (calls) => {
-      if (inFlight > 0 && inFlight + calls.length > limits.waiting) return undefined
+    take: (calls, size) => {
+      const full = inFlight + calls.length > limits.waiting || held + size > limits.size
+      if (inFlight > 0 && full) return undefined
       inFlight += calls.length
+      held += size
       return new Promise<Taken>((resolve, reject) => {
-        queue.push({ calls, resolve, reject })
+        queue.push({ calls, size, resolve, reject })
         if (working < limits.lanes) void work()
       })
     },

@@ -29,7 +29,7 @@ afterAll(() => shop.runtime.close())
 const open = (limits: Partial<Parameters<typeof openIntake>[1]> = {}, hooks: Hooks = {}) =>
   openIntake(
     { database, workspace: shop.runtime.workspace, clock, hooks },
-    { group: 10_000, waiting: 50_000, lanes: 1, ...limits },
+    { group: 10_000, waiting: 50_000, size: 1_000_000, lanes: 1, ...limits },
   )
 
 function callOf(userId: string, messageId: string, event = 'session'): Call {
@@ -94,6 +94,22 @@ test('429 while too much is under way: nothing of it is taken, and it is welcome
   expect(await (await send('e', 'f', 'g', 'h')).json()).toMatchObject({ accepted: 4 })
 })
 
+test('of large calls fewer wait than of small ones: what is held is bounded by its size', async () => {
+  const intake = open({ size: 1000 })
+  const first = await whileClaimsWait(async () => {
+    const under = intake.take([callOf('a', 'm1')], 600)
+    await untilWaiting(database)
+    expect(intake.take([callOf('b', 'm2')], 401)).toBeUndefined()
+    return { under, beside: intake.take([callOf('c', 'm3')], 400) }
+  })
+  expect([await first.under, await first.beside]).toEqual([
+    { accepted: 1, repeated: 0 },
+    { accepted: 1, repeated: 0 },
+  ])
+  // Larger than all that may wait, it is taken where nothing else is under way.
+  expect(await open({ size: 1000 }).take([callOf('b', 'm2')], 1001)).toEqual({ accepted: 1, repeated: 0 })
+})
+
 test('a return is recorded while its transaction has the only connection: whoever has the others may wait for it', async () => {
   await shop.apply(`
 version: 1
@@ -116,10 +132,10 @@ tiers: [{ name: only, inactive: 3d.., steps: [{ id: remind, channel: log, templa
   const { workspace, hooks } = runtime
   const intake = openIntake(
     { database: narrow, workspace, clock, hooks },
-    { group: 100, waiting: 1000, lanes: 1 },
+    { group: 100, waiting: 1000, size: 1_000_000, lanes: 1 },
   )
   clock.set(new Date(NOW.getTime() + 60_000))
-  await intake.take([callOf('li', 'm1')])
+  await intake.take([callOf('li', 'm1')], 100)
   const found = await rows<{ by: string }>(database, sql`SELECT silenced_by AS by FROM episodes`)
   expect(found).toEqual([{ by: 'returned' }])
   clock.set(NOW)
@@ -139,10 +155,10 @@ test('a group that fails as a whole is recorded request by request: nobody pays 
   )
   // The first goes alone; what comes meanwhile is one group.
   const answers = await Promise.allSettled([
-    intake.take([callOf('u0', 'm0')]),
-    intake.take([callOf('u1', 'm1'), callOf('u1', 'm1')]),
-    intake.take([callOf('u2', 'm2'), callOf('u2', 'm3', 'poison')]),
-    intake.take([callOf('u3', 'm4'), callOf('u0', 'm0')]),
+    intake.take([callOf('u0', 'm0')], 100),
+    intake.take([callOf('u1', 'm1'), callOf('u1', 'm1')], 100),
+    intake.take([callOf('u2', 'm2'), callOf('u2', 'm3', 'poison')], 100),
+    intake.take([callOf('u3', 'm4'), callOf('u0', 'm0')], 100),
   ])
   expect(groups).toEqual([1, 4, 1, 2, 1])
   expect(
@@ -155,7 +171,7 @@ test('a group that fails as a whole is recorded request by request: nobody pays 
   ])
   expect((await taken()).map(({ contact }) => contact)).toEqual(['u0', 'u1', 'u3'])
   // Nothing of the refused one was kept: not its message ids either.
-  expect(await open().take([callOf('u2', 'm2'), callOf('u2', 'm3', 'poison')])).toEqual({
+  expect(await open().take([callOf('u2', 'm2'), callOf('u2', 'm3', 'poison')], 100)).toEqual({
     accepted: 2,
     repeated: 0,
   })
@@ -170,7 +186,7 @@ test('groups under way side by side: a message id in both counts once, and the s
       return callOf(`u${message % 7}`, `m${message}`)
     }),
   )
-  const answers = await Promise.all(requests.map((calls) => intake.take(calls)))
+  const answers = await Promise.all(requests.map((calls) => intake.take(calls, 100)))
   const sum = (of: 'accepted' | 'repeated') =>
     answers.reduce((total, answer) => total + (answer?.[of] ?? 0), 0)
   expect([sum('accepted'), sum('repeated')]).toEqual([600, 600])

@@ -33,8 +33,9 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
     refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
   )
   const take = async (c: Context<Authorised>, type: (typeof CALLS)[number] | 'batch') => {
-    const body = await readObject(c)
-    if (body instanceof Response) return body
+    const text = await readText(c)
+    const body = parsed(text, parseJson)
+    if (!isObject(body)) return refuse(c, 400, 'malformed', 'expected a JSON object')
     const calls = readCalls(type, body, callReader(workspace, clock.now(), body.sentAt))
     if (typeof calls === 'string') return refuse(c, 400, 'malformed', calls)
     const wait = rates.take(c.get('apiKey').keyId, calls.length)
@@ -42,7 +43,7 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
       c.header('Retry-After', String(wait))
       return refuse(c, 429, 'too_fast', `this key may send ${workspace.events.rate} events a second`)
     }
-    const taking = intake.take(calls)
+    const taking = intake.take(calls, text.length)
     if (!taking) {
       c.header('Retry-After', '1')
       return refuse(c, 429, 'busy', 'more is under way than can be kept in memory; send it again in a second')
@@ -55,13 +56,8 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
   return api
 }
 
-/** The request's JSON object, or the refusal. */
-async function readObject(c: Context): Promise<Record<string, unknown> | Response> {
-  const value = parsed(await readText(c), parseJson)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-    return value as Record<string, unknown>
-  }
-  return refuse(c, 400, 'malformed', 'expected a JSON object')
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The calls of a request, or what is wrong with the first that is. */
