@@ -79,6 +79,7 @@ export function sendReader(
     const sentAt = moment('sent_at', values)
     if (typeof sentAt === 'string') return sentAt
     const topic = text('topic', values)
+    if (topic.length > 100) return 'topic: longer than 100 characters'
     return unstorable('topic', topic) ?? { ...place, sentAt, topic }
   }
 }

@@ -40,6 +40,17 @@ it('keeps the sends of another system once, and says what it cannot use', async 
   expect(count).toEqual({ all: 2, sms: 1, later: 1 })
 })
 
+it('leaves out a send whose topic no index would hold, such as a whole text, and takes the others', async () => {
+  const database = await emptiedDatabase()
+  const text = Array.from({ length: 6000 }, (_, at) => String.fromCodePoint(0x4e00 + ((at * 7919) % 20_000)))
+  const row = (id: string, topic: string) =>
+    `${JSON.stringify({ external_id: id, channel: 'email', sent_at: '2026-02-01T08:00:00Z', topic })}\n`
+  const path = file('sends.ndjson', row('t1', text.join('')) + row('t2', 'news'))
+  const summary = await importSends(database, path, options())
+  expect(summary).toMatchObject({ inserted: 1, rejected: 1 })
+  expect(readFileSync(summary.rejectFile ?? '', 'utf8')).toContain('topic: longer than 100 characters')
+})
+
 it('takes NDJSON with paths, and contacts nobody knew', async () => {
   const database = await emptiedDatabase()
   const path = file('sends.ndjson', '{"user":{"id":"n1"},"via":"email","at":1769932800}\n')
