@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { LONGEST_REST, type Wait } from '../config/waits.ts'
 import { bigints, ofAnyLength, texts } from '../database/arrays.ts'
 import { AWAITING_NO_DISK, execute, preparedRows, type Session } from '../database/connect.ts'
+import { PROVIDER_WORDS, storable } from '../database/storable.ts'
 import { expectedCostRows, grantedWith } from '../offers/conclusion.ts'
 import { resting } from './absences.ts'
 import { type Going, goingTable, keyTable, lockByKey, type TouchpointKey } from './keys.ts'
@@ -44,7 +45,10 @@ export interface Settlement extends TouchpointKey {
   readonly cost: number
 }
 
-/** How a touchpoint ends of which there is no message to tell: neither channel nor template, provider's id or price. */
+/**
+ * How a touchpoint ends of which there is no message to tell: neither channel nor template, provider's id or price.
+ * @param detail in whoever's words: what of them cannot be stored must not keep a whole batch from being settled
+ */
 export function settlementOf(
   { contactId, touchpointId }: TouchpointKey,
   state: Settlement['state'],
@@ -52,7 +56,8 @@ export function settlementOf(
   detail: string | null,
 ): Settlement {
   const nothing = { channel: null, template: null, providerId: null, cost: 0 }
-  return { contactId, touchpointId, state, reason, detail, ...nothing }
+  const words = detail === null ? null : storable(detail, PROVIDER_WORDS)
+  return { contactId, touchpointId, state, reason, detail: words, ...nothing }
 }
 
 /** How many were recorded alike; `channel` is the one they went out by, or may have. */

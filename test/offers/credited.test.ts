@@ -66,6 +66,25 @@ describe('an offer that a provider credits', () => {
     expect(await grantsOf(pipeline)).toMatchObject([{ state: 'granted', credit: 'credited' }])
   })
 
+  it('is refused in words that no database takes, and the others of the batch get theirs', async () => {
+    const pipeline = await openGranting(3, coupon({ deliver: 'account' }))
+    let calls = 0
+    // A page in two bytes a letter.
+    const refusal = { outcome: 'refused', detail: '403 \u0000N\u0000o' } as const
+    const credit: OfferProvider['credit'] = async () => {
+      calls += 1
+      return calls === 1 ? refusal : { outcome: 'credited' }
+    }
+    Object.assign(pipeline.worker, { offerProvider: { concurrency: 1, credit } })
+    await pipeline.work()
+    expect(pipeline.channel.sent).toHaveLength(2)
+    expect((await pipeline.records()).map(({ reason }) => reason).toSorted()).toEqual([
+      null,
+      null,
+      'offer_unavailable',
+    ])
+  })
+
   it('costs no message a try while the provider is away, and is nobody’s who comes back meanwhile', async () => {
     const away: Outcome[] = Array(400).fill('unasked')
     const { pipeline, keys } = await begin(away, {}, { limits: { max_delay: '2d' } }, 12)

@@ -137,6 +137,28 @@ describe('one lapse, from selection to record', () => {
     }
   })
 
+  it('skips what a channel cannot make, whatever it says of that, and sends the others', async () => {
+    const channel = testChannel()
+    const { render } = channel
+    const pipeline = await openPipeline({
+      channel,
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
+    })
+    const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
+    const odd = await pipeline.addContact({ silentSince })
+    const other = await pipeline.addContact({ silentSince })
+    channel.render = (template, view, contact) => {
+      if (contact.contactId === odd) throw new Error('\u0000 is no letter, nor is \ud800')
+      return render(template, view, contact)
+    }
+    await pipeline.runNow()
+    await pipeline.work()
+    expect(await pipeline.records()).toEqual([
+      { contactId: odd, step: 'remind', state: 'skipped', reason: 'missing_data' },
+      { contactId: other, step: 'remind', state: 'sent', reason: null },
+    ])
+  })
+
   it('retries with back-off, gives up, and never repeats what is uncertain', async () => {
     const channel = testChannel()
     const pipeline = await openPipeline({
