@@ -46,8 +46,8 @@ const event = (id: string, type: string, days: number, properties?: Record<strin
 })
 const sessions = (id: string, days: readonly number[]) => days.map((day) => event(id, 'session', day))
 
-async function read(path: string, now = NOW): Promise<Record<string, unknown>> {
-  const fact = factCatalogue(shop.workspace).get(path)
+async function read(path: string, now = NOW, workspace = shop.workspace): Promise<Record<string, unknown>> {
+  const fact = factCatalogue(workspace).get(path)
   if (!fact) throw new Error(`there is no fact ${path}`)
   const found = await rows<{ id: string; value: unknown }>(
     shop.database,
@@ -82,6 +82,7 @@ beforeAll(async () => {
     event('calmed', 'nps', 3, { score: 3 }),
     event('calmed', 'nps', 2, { score: 9 }),
     ...sessions('fading', [27.5, 26.5, 25.5, 20.5, 18.5, 16.5, 9.5, 2.5]),
+    ...sessions('faded', [15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 3, 2]),
     ...sessions('fortnightly', [66, 52, 38, 24, 10]),
     ...sessions('shopper', [10, 11, 12, 13]),
     event('shopper', 'add_to_cart', 10, { quantity: 2 }),
@@ -178,6 +179,13 @@ describe('risk', () => {
 
   it('sees use go down by days: six in the two weeks before, two in the last', async () => {
     expect(await read('risk.use')).toMatchObject({ fading: true, champion: false, critic: false })
+  })
+
+  it('sees use go down by just as much as is asked: two days left of ten are 80 % fewer', async () => {
+    const { risk } = shop.workspace.signals
+    const strict = { ...risk, use: { ...risk.use, drop: 0.8 } }
+    const workspace = { ...shop.workspace, signals: { ...shop.workspace.signals, risk: strict } }
+    expect(await read('risk.use', NOW, workspace)).toMatchObject({ faded: true, fading: false })
   })
 })
 

@@ -21,7 +21,7 @@ function signsSql(risk: SignalSettings['risk'], now: Date): Record<RiskSign, SQL
   const [recent, earlier] = [usedDays(now, days, 0), usedDays(now, days, days)]
   return {
     sign_in: sql`s.sign_in_at <= ${ago(now, risk.sign_in.after)}`,
-    use: sql`(${earlier} >= ${risk.use.days}::int AND ${recent} <= ${earlier} * ${1 - risk.use.drop}::numeric)`,
+    use: sql`(${earlier} >= ${risk.use.days}::int AND ${recent} <= ${earlier} * (1 - ${risk.use.drop}::numeric))`,
     complaint: sql`s.complaints_open > 0`,
     review: sql`(s.review_rating < ${risk.review.below}::numeric AND s.review_at > ${ago(now, risk.review.within)})`,
     nps: sql`s.nps < ${risk.nps.below}::numeric`,
