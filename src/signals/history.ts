@@ -137,7 +137,7 @@ function cyclesSql({ order, lapse }: SignalRules): SQL {
   const coupon = sql`(coalesce(properties ->> 'coupon', '') NOT IN ('', 'false'))`
   return sql`cycles AS (
       SELECT contact_id, count(*) FILTER (WHERE redeemed)::int AS coupon_orders,
-        count(*) FILTER (WHERE redeemed AND occurred_at - before >= make_interval(secs => ${lapse}::int))::int AS coupon_cycles
+        count(*) FILTER (WHERE redeemed AND occurred_at - before >= make_interval(secs => ${lapse}::float8))::int AS coupon_cycles
       FROM (
         SELECT contact_id, occurred_at, ${coupon} AS redeemed, lag(occurred_at) OVER (
           PARTITION BY contact_id ORDER BY occurred_at, ${coupon} DESC, key) AS before

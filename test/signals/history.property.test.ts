@@ -117,6 +117,10 @@ test('other rules recompute everybody, the same ones nobody', async () => {
   const wider = { ...rules, activity: [...rules.activity, 'visit'] }
   expect(await refreshSignals(database, wider, new Date(FIRST))).toBe(CONTACTS)
   expect(await stored(database)).toEqual(expected([visit], wider))
+  // The longest pause that can be set: whoever wants no lapse counted.
+  const never = { ...wider, lapse: 36_525 * 86_400 }
+  expect(await refreshSignals(database, never, new Date(FIRST))).toBe(CONTACTS)
+  expect(await stored(database)).toEqual(expected([visit], never))
 })
 
 test('an ingest that commits during a refresh is not lost', async () => {
