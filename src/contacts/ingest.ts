@@ -97,6 +97,10 @@ async function dropRepeats(tx: Transaction): Promise<void> {
   )
 }
 
+// What orders_total holds. Amounts that are none, of another column, add up beyond it, and would keep all else out for ever.
+const LOWEST = sql.raw(String(-(2n ** 63n)))
+const HIGHEST = sql.raw(String(2n ** 63n - 1n))
+
 /**
  * The new rows and what follows from them for the contacts, in one statement: each asked by itself, they waited longer
  * for their turn in a busy process than they worked.
@@ -129,7 +133,7 @@ async function insertNew(tx: Transaction, now: Date, workspace: ActivityRules): 
             silent_since = CASE WHEN n.last_active_at IS NULL THEN a.silent_since
                                 ELSE greatest(a.last_active_at, n.last_active_at) END,
             orders_count = a.orders_count + n.orders_count,
-            orders_total = a.orders_total + n.orders_total,
+            orders_total = least(greatest(a.orders_total + n.orders_total, ${LOWEST}), ${HIGHEST}),
             first_order_at = least(a.first_order_at, n.first_order_at),
             last_order_at = greatest(a.last_order_at, n.last_order_at)
           FROM (

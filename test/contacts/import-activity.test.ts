@@ -274,6 +274,27 @@ u1,session,2026-01-02,"{""a"":""fine""}"
     expect(await importActivity(database, csv, options())).toMatchObject({ inserted: 1, rejected: 1 })
   })
 
+  it('takes the orders of a contact whose sum no column holds: as much of it as one does', async () => {
+    const database = await emptiedDatabase()
+    const orders = (id: string, value: number) =>
+      Array.from(
+        { length: 1025 },
+        (_, no) =>
+          `{"external_id":"${id}","type":"order","occurred_at":"2026-01-01T00:${String(no % 60).padStart(2, '0')}:00Z","value":${value}}\n`,
+      ).join('')
+    const both = file('a.ndjson', orders('spent', 9e9) + orders('returned', -9e9))
+    expect(await importActivity(database, both, options())).toMatchObject({ inserted: 2050 })
+    // And what comes after them.
+    const next = file('b.ndjson', orders('spent', 1) + orders('returned', -1))
+    expect(await importActivity(database, next, options())).toMatchObject({ inserted: 2050 })
+    const totals = sql`SELECT external_id AS id, orders_total::text AS total
+      FROM contacts JOIN contact_activity USING (contact_id) ORDER BY external_id`
+    expect(await rows(database, totals)).toEqual([
+      { id: 'returned', total: '-9223372036854775808' },
+      { id: 'spent', total: '9223372036854775807' },
+    ])
+  })
+
   it('rejects what cannot be: no type, a bad amount, a time to come or before 1970', async () => {
     const database = await emptiedDatabase()
     const path = file(
