@@ -75,10 +75,10 @@ export function annualReportSql(
   const active = sql`y.type = ANY (${sql.param(workspace.activity)}::text[])`
   const ordered = sql`y.type = ${workspace.orders.event}::text`
   const liked = sql`y.type = ANY (${sql.param(LIKES)}::text[])`
-  const subject = sql`coalesce(${sql.join(
-    SUBJECTS.map((name) => sql`y.properties ->> ${name}::text`),
-    sql`, `,
-  )})`
+  // A list or an object beside them is data of a shop's own, and no words for a letter.
+  const words = (name: string) => sql`CASE WHEN jsonb_typeof(y.properties -> ${name}::text) IN ('string', 'number')
+    AND y.properties ->> ${name}::text ~ '\\S' THEN y.properties ->> ${name}::text END`
+  const subject = sql`coalesce(${sql.join(SUBJECTS.map(words), sql`, `)})`
   const month = (moment: SQL) => sql`date_trunc('month', ${moment} AT TIME ZONE ${zone})`
   return sql`
     WITH year AS (
@@ -94,8 +94,10 @@ export function annualReportSql(
       LEFT JOIN year y ON y.month = m.month
       GROUP BY m.month
     ), best AS (
-      SELECT month, spend FROM months WHERE orders + active_days > 0
-      ORDER BY spend DESC, active_days DESC, month DESC LIMIT 1
+      -- Of the year itself: it begins in a month before the twelve, of which all but a day may be its own.
+      SELECT month, coalesce(sum(value) FILTER (WHERE ordered), 0) * 0.000001 AS spend
+      FROM year WHERE ordered OR active GROUP BY month
+      ORDER BY spend DESC, count(DISTINCT day) FILTER (WHERE active) DESC, month DESC LIMIT 1
     ), totals AS (
       SELECT count(DISTINCT day) FILTER (WHERE active) AS active_days, count(*) FILTER (WHERE ordered) AS orders,
         coalesce(sum(value) FILTER (WHERE ordered), 0) * 0.000001 AS spend,

@@ -15,7 +15,7 @@ interface Event {
   at: Date
   type: string
   value: number | null
-  product?: string
+  properties?: Readonly<Record<string, unknown>>
 }
 
 let database: Database
@@ -41,12 +41,12 @@ async function addContact(events: readonly Event[], signedUpAt: Date | null = nu
     sql`INSERT INTO contact_activity (contact_id, first_active_at, orders_count, orders_total)
       VALUES (${id}, ${first}, ${orders.length}, ${total})`,
   )
-  for (const [no, { at, type, value, product }] of events.entries()) {
+  for (const [no, { at, type, value, properties }] of events.entries()) {
     await execute(
       database,
       sql`INSERT INTO activity (contact_id, occurred_at, key, type, value, properties, received_at)
         VALUES (${id}, ${at}, ${no}, ${type}, ${value === null ? null : value * 1e6},
-          ${product === undefined ? null : JSON.stringify({ product })}::jsonb, ${NOW})`,
+          ${properties === undefined ? null : JSON.stringify(properties)}::jsonb, ${NOW})`,
     )
   }
   return id
@@ -68,11 +68,11 @@ describe('the annual report', () => {
     const contact = await addContact(
       [
         { at: at('2025-11-20T00:00:00Z'), type: 'order', value: 999 }, // more than a year ago
-        { at: at('2026-03-01T16:30:00Z'), type: 'order', value: 120.5, product: 'Longjing' }, // 2 March in Shanghai
+        { at: at('2026-03-01T16:30:00Z'), type: 'order', value: 120.5, properties: { product: 'Longjing' } }, // 2 March in Shanghai
         { at: at('2026-03-02T01:00:00Z'), type: 'session', value: null }, // the same local day
-        { at: at('2026-03-31T16:30:00Z'), type: 'order', value: 60, product: 'Longjing' }, // 1 April in Shanghai
-        { at: at('2026-07-09T03:00:00Z'), type: 'favourite_added', value: null, product: 'Puer' },
-        { at: at('2026-07-10T03:00:00Z'), type: 'review', value: null, product: 'Puer' },
+        { at: at('2026-03-31T16:30:00Z'), type: 'order', value: 60, properties: { product: 'Longjing' } }, // 1 April in Shanghai
+        { at: at('2026-07-09T03:00:00Z'), type: 'favourite_added', value: null, properties: { product: 'Puer' } },
+        { at: at('2026-07-10T03:00:00Z'), type: 'review', value: null, properties: { product: 'Puer' } },
       ],
       at('2023-11-28T04:00:00Z'),
     )
@@ -105,8 +105,31 @@ describe('the annual report', () => {
     expect(report).toMatchObject({ active_days: 0, orders: 0, spend: 0 })
   })
 
+  it.each([
+    { product: { id: 12, name: 'Longjing' }, category: 'Tea' },
+    { product: ['Longjing'], title: '', category: 'Tea' },
+    { product: true, name: null, title: ' \t', category: 'Tea' },
+  ])('names what was liked best by the first words there are, and by no data: %j', async (properties) => {
+    const liked = [{ at: at('2026-07-09T03:00:00Z'), type: 'like', value: null, properties }]
+    expect(await reportOf(await addContact(liked))).toMatchObject({ favourite: 'Tea' })
+  })
+
+  it('finds the best month wherever in the year it lies, its first days included', async () => {
+    const contact = await addContact([
+      { at: at('2025-11-27T03:59:00Z'), type: 'order', value: 2000 }, // a minute more than a year ago
+      { at: at('2025-11-28T04:00:00Z'), type: 'order', value: 900 },
+      { at: at('2026-03-28T04:00:00Z'), type: 'order', value: 50 },
+    ])
+    expect(await reportOf(contact)).toMatchObject({
+      orders: 2,
+      spend: 950,
+      best_month: '2025-11-15T04:00:00+00:00',
+      best_month_spend: 900,
+    })
+  })
+
   it('gives what the catalogue says, and nothing else', async () => {
-    const events = [{ at: at('2026-10-01T00:00:00Z'), type: 'order', value: 5, product: 'x' }]
+    const events = [{ at: at('2026-10-01T00:00:00Z'), type: 'order', value: 5, properties: { product: 'x' } }]
     const keys = Object.keys(await reportOf(await addContact(events)))
     const listed = ANNUAL_REPORT.map(({ path }) => path.replace('report.', ''))
     expect(keys.filter((key) => !listed.includes(key))).toEqual([])
