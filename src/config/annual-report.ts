@@ -76,7 +76,9 @@ export function annualReportSql(
   const ordered = sql`y.type = ${workspace.orders.event}::text`
   const liked = sql`y.type = ANY (${sql.param(LIKES)}::text[])`
   // A list or an object beside them is data of a shop's own, and no words for a letter.
-  const words = (name: string) => sql`CASE WHEN jsonb_typeof(y.properties -> ${name}::text) IN ('string', 'number')
+  const words = (
+    name: string,
+  ) => sql`CASE WHEN jsonb_typeof(y.properties -> ${name}::text) IN ('string', 'number')
     AND y.properties ->> ${name}::text ~ '\\S' THEN y.properties ->> ${name}::text END`
   const subject = sql`coalesce(${sql.join(SUBJECTS.map(words), sql`, `)})`
   const month = (moment: SQL) => sql`date_trunc('month', ${moment} AT TIME ZONE ${zone})`

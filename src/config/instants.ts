@@ -10,13 +10,14 @@ const INSTANT = `^(?!0000)${DAY}(T${TIME})?$`
 
 /**
  * The instant an ISO 8601 text names: `2026-11-25T09:00:00+08:00`, or `2026-11-25` for its midnight in UTC;
- * undefined for anything else, the 30th of February included.
+ * undefined for anything else, the 30th of February included, and what is of no year from 1 to 9999 in UTC.
  */
 export function parseInstant(text: string): Date | undefined {
   if (!new RegExp(INSTANT).test(text)) return undefined
   const day = new Date(`${text.slice(0, 10)}T00:00:00Z`)
   if (day.toISOString().slice(0, 10) !== text.slice(0, 10)) return undefined
-  return new Date(text)
+  const moment = new Date(text)
+  return isWritable(moment) ? moment : undefined
 }
 
 /**
@@ -26,8 +27,11 @@ export function parseInstant(text: string): Date | undefined {
 export function instantSql(text: SQL): SQL {
   const lastDay = sql`extract(day FROM make_date(substr(${text}, 1, 4)::int, substr(${text}, 6, 2)::int, 1)
     + interval '1 month' - interval '1 day')`
+  const moment = sql`(CASE WHEN length(${text}) = 10 THEN ${text} || 'T00:00:00Z' ELSE ${text} END)::timestamptz`
   return sql`CASE WHEN ${text} ~ ${sql.raw(`'${INSTANT}'`)} THEN CASE WHEN substr(${text}, 9, 2)::int <= ${lastDay}
-    THEN (CASE WHEN length(${text}) = 10 THEN ${text} || 'T00:00:00Z' ELSE ${text} END)::timestamptz END END`
+    THEN CASE WHEN substr(${text}, 1, 4) NOT IN ('0001', '9999')
+        OR (${moment} >= '0001-01-01T00:00:00Z' AND ${moment} < '10000-01-01T00:00:00Z')
+      THEN ${moment} END END END`
 }
 
 /** The first and last moment conditions calculate with; beyond them a result is unknown, as in CEL. */

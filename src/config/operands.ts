@@ -138,7 +138,11 @@ export function constant(value: Expression): Literal | undefined {
 /** The text inside timestamp("…"). */
 export function timestampLiteral(node: ASTNode, text: string, context: Context): Expression | undefined {
   const value = parseInstant(text)
-  if (!value) return context.refuse(node, `"${text}" is not a moment such as 2026-11-25T09:00:00+08:00`)
+  if (!value)
+    return context.refuse(
+      node,
+      `"${text}" is not a moment of the years 1 to 9999 such as 2026-11-25T09:00:00+08:00`,
+    )
   return { kind: 'literal', type: 'timestamp', value }
 }
 

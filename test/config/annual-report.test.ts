@@ -71,7 +71,12 @@ describe('the annual report', () => {
         { at: at('2026-03-01T16:30:00Z'), type: 'order', value: 120.5, properties: { product: 'Longjing' } }, // 2 March in Shanghai
         { at: at('2026-03-02T01:00:00Z'), type: 'session', value: null }, // the same local day
         { at: at('2026-03-31T16:30:00Z'), type: 'order', value: 60, properties: { product: 'Longjing' } }, // 1 April in Shanghai
-        { at: at('2026-07-09T03:00:00Z'), type: 'favourite_added', value: null, properties: { product: 'Puer' } },
+        {
+          at: at('2026-07-09T03:00:00Z'),
+          type: 'favourite_added',
+          value: null,
+          properties: { product: 'Puer' },
+        },
         { at: at('2026-07-10T03:00:00Z'), type: 'review', value: null, properties: { product: 'Puer' } },
       ],
       at('2023-11-28T04:00:00Z'),

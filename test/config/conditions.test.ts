@@ -56,6 +56,8 @@ describe('refused, with the reason and the place', () => {
     ['null == null', 0, 'null can only be compared with a fact', undefined],
     ['orders.total < null', 0, 'null can only be compared with a fact', undefined],
     ['timestamp("2026-02-30T00:00:00Z") < now', 10, 'is not a moment', undefined],
+    ['timestamp("9999-12-31T23:59:59-05:00") > now', 10, 'is not a moment of the years 1 to 9999', undefined],
+    ['timestamp("0001-01-01T00:00:00+08:00") < now', 10, 'is not a moment of the years 1 to 9999', undefined],
     ['activity.silence > 0.00001s', 19, 'not a whole number of seconds', undefined],
     ['{"a": 1} == {"a": 1}', 0, 'maps are not used', undefined],
     ['contact["status"] == "a"', 0, 'name facts with dots', undefined],

@@ -93,6 +93,9 @@ beforeAll(async () => {
     ...sessions('leaver', [2]),
     event('leaver', 'subscription_started', 40, { ends_at: ago(-3) }),
     event('leaver', 'subscription_ended', 5),
+    // For ever, as a system to the west of Greenwich writes it.
+    ...sessions('lifelong', [2]),
+    event('lifelong', 'subscription_started', 40, { ends_at: '9999-12-31T23:59:59-05:00' }),
     // A trial that becomes a membership, or another plan: the one ends as the other begins.
     ...sessions('changed', [2]),
     event('changed', 'subscription_started', 40, { ends_at: ago(10), trial: true }),
@@ -220,6 +223,7 @@ describe('memberships and the rest', () => {
       member: true,
       leaver: false,
       changed: true,
+      lifelong: true,
       critic: false,
     })
     expect(await read('membership.left')).toMatchObject({
@@ -227,6 +231,7 @@ describe('memberships and the rest', () => {
       member: 3 * 86_400,
       leaver: -5 * 86_400,
       changed: 3 * 86_400,
+      lifelong: null,
     })
   })
 
@@ -258,6 +263,10 @@ describe('a contact in words', () => {
       '风险：无',
     ])
     expect(await lines('champion', 'en')).toContain('Value: champion, RFM 5-5-5, core')
+    expect(await lines('lifelong', 'en')).toEqual([
+      'Churn: active (active recently; silent for 2 days)',
+      'Risk: none',
+    ])
   })
 
   it('knows nothing that came later', async () => {
