@@ -24,7 +24,8 @@ const FEW = 200
 /**
  * Recomputes whoever is marked; everybody where the rules have changed since the last time. Cheap where nobody is
  * marked, and safe to run anywhere at any time: an ingest that commits meanwhile leaves its marks for the next call.
- * Batch by batch: neither Node's memory nor a transaction grows with the number of contacts.
+ * Batch by batch: neither Node's memory nor a transaction grows with the number of contacts. Where a process with other
+ * rules adopts them meanwhile, it has marked everybody, and the rest is left to it.
  * @returns how many contacts were recomputed
  */
 export async function refreshSignals(
@@ -33,7 +34,8 @@ export async function refreshSignals(
   now: Date,
   onProgress: (done: number) => void = () => {},
 ): Promise<number> {
-  await adoptRules(database, rules, now)
+  const text = JSON.stringify(rules)
+  await adoptRules(database, text, now)
   let done = 0
   for (;;) {
     const marked = await rows<{ contactId: number }>(
@@ -45,9 +47,16 @@ export async function refreshSignals(
     for (let from = 0; from < marked.length; from += size)
       batches.push(marked.slice(from, from + size).map(({ contactId }) => contactId))
     const ends = await Promise.allSettled(
-      batches.map((contacts) => transaction(database, (tx) => recompute(tx, rules, amongOf(contacts)))),
+      batches.map((contacts) =>
+        transaction(database, async (tx) => {
+          const hold = await holdRules(tx, text)
+          if (hold) await recompute(tx, rules, amongOf(contacts))
+          return hold
+        }),
+      ),
     )
     for (const end of ends) if (end.status === 'rejected') throw end.reason
+    if (ends.some((end) => end.status === 'fulfilled' && !end.value)) return done
     done += marked.length
     onProgress(done)
     if (marked.length < BATCH * BESIDE) break
@@ -67,19 +76,27 @@ export async function markEverybody(session: Session): Promise<void> {
   )
 }
 
-/** Where the stored signals were made by other rules, everybody is marked; and only then the rules are stored. */
-async function adoptRules(database: Database, rules: SignalRules, now: Date): Promise<void> {
-  const text = JSON.stringify(rules)
+/**
+ * Where the stored signals were made by other rules, these are stored and everybody is marked. The rules first: that waits for
+ * whoever recomputes by the others, and would take marks that were set before.
+ */
+async function adoptRules(database: Database, text: string, now: Date): Promise<void> {
   const [stored] = await rows<{ rules: string }>(database, sql`SELECT rules FROM signal_rules`)
   if (stored?.rules === text) return
   await transaction(database, async (tx) => {
-    await markEverybody(tx)
     await execute(
       tx,
       sql`INSERT INTO signal_rules (rules, changed_at) VALUES (${text}, ${now})
           ON CONFLICT (one) DO UPDATE SET rules = excluded.rules, changed_at = excluded.changed_at`,
     )
+    await markEverybody(tx)
   })
+}
+
+/** Whether these are still the rules; nobody stores others before the transaction ends. */
+async function holdRules(tx: Transaction, text: string): Promise<boolean> {
+  const [stored] = await rows<{ rules: string }>(tx, sql`SELECT rules FROM signal_rules FOR SHARE`)
+  return stored?.rules === text
 }
 
 /** Whether a column names one of these contacts, which are in order. */

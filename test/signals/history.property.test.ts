@@ -123,6 +123,35 @@ test('other rules recompute everybody, the same ones nobody', async () => {
   expect(await stored(database)).toEqual(expected([visit], never))
 })
 
+test('a refresh leaves everybody to the rules that are adopted while it works', async () => {
+  const database = await freshDatabase()
+  await ensurePartitions(database, 'activity', { from: new Date(FIRST), to: new Date(FIRST) })
+  await empty(database)
+  const visit: PlainEvent = {
+    contact: 2,
+    at: new Date(FIRST),
+    key: 1,
+    type: 'visit',
+    value: null,
+    properties: null,
+  }
+  await ingest(database, [visit])
+  await refreshSignals(database, rules, new Date(FIRST))
+  const wider = { ...rules, activity: [...rules.activity, 'visit'] }
+  // Another process adopts its rules, and marks everybody, when this one has found that its own hold.
+  let refreshing: Promise<number> | undefined
+  await transaction(database, async (tx) => {
+    await execute(tx, sql`LOCK TABLE signal_marks`)
+    refreshing = refreshSignals(database, rules, new Date(FIRST))
+    await untilWaiting(database)
+    await execute(tx, sql`UPDATE signal_rules SET rules = ${JSON.stringify(wider)}`)
+    await markEverybody(tx)
+  })
+  expect(await refreshing).toBe(0)
+  expect(await refreshSignals(database, wider, new Date(FIRST))).toBe(CONTACTS)
+  expect(await stored(database)).toEqual(expected([visit], wider))
+})
+
 test('an ingest that commits during a refresh is not lost', async () => {
   const database = await freshDatabase()
   await ensurePartitions(database, 'activity', { from: new Date(FIRST), to: new Date(FIRST) })
