@@ -101,8 +101,10 @@ async function assertAnswers(target: Database): Promise<void> {
   try {
     await assertServer(target)
   } catch (cause) {
+    const silent = `Check ${NEW_URL}, and that the server is PostgreSQL 15 or newer, is up and lets you in.`
+    const known = cause instanceof WinbackError && cause.code === 'database.pooler' ? cause.remedy : undefined
     throw new WinbackError(codeOf(cause), `the new database: ${messageOf(cause)}`, {
-      remedy: `Check ${NEW_URL}, and that the server is PostgreSQL 15 or newer, is up and lets you in.`,
+      remedy: known ?? silent,
       cause,
     })
   }
