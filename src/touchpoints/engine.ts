@@ -1,5 +1,6 @@
 import { Cluster, Redis } from 'ioredis'
 import type { ClientBase } from 'pg'
+import { accessOf, masterOf, nodesOf, placeOf } from './redis-nodes.ts'
 
 // Where the queue lives, and connections to it.
 
@@ -31,45 +32,20 @@ export function postgresConnection(engine: Engine & { kind: 'postgres' }) {
 }
 
 /**
- * `redis://host:6379` is a single server; several hosts, separated by commas (`redis://a:6379,b:6379`), are the nodes
- * of a Cluster; `redis+sentinel://a:26379,b:26379/name` asks Sentinels for the master of that name. `rediss` for TLS.
- * BullMQ blocks on its connection, so requests must be able to wait for ever.
+ * A connection to what {@link nodesOf} reads of the url. BullMQ blocks on its connection, so requests must be able to wait
+ * for ever.
  */
 export function redisConnection(engine: Engine & { kind: 'redis' }): Redis | Cluster {
   const options = { maxRetriesPerRequest: null, keepAlive: KEEP_ALIVE }
+  const master = masterOf(engine.url)
   const nodes = nodesOf(engine.url)
   const [first] = nodes
-  const connection = first?.protocol.endsWith('+sentinel:')
-    ? new Redis({
-        ...options,
-        ...accessOf(first),
-        sentinels: nodes.map(placeOf),
-        name: first.pathname.slice(1),
-      })
+  const connection = master
+    ? new Redis({ ...options, ...master })
     : nodes.length === 1
       ? new Redis(engine.url, options)
       : new Cluster(nodes.map(placeOf), { redisOptions: { ...options, ...(first ? accessOf(first) : {}) } })
   // Reconnecting is ioredis' business; what it reports also reaches the queue's own listener.
   connection.on('error', () => {})
   return connection
-}
-
-/** Each host of a Redis URL as a URL of its own; the user stands before the first, the path after the last. */
-function nodesOf(url: string): URL[] {
-  const [, scheme = 'redis:', user = '', hosts = '', path = ''] =
-    /^([a-z+]+:)\/\/([^/]*@)?([^/]*)(\/.*)?$/.exec(url) ?? []
-  return hosts.split(',').map((host) => new URL(`${scheme}//${user}${host}${path}`))
-}
-
-function placeOf(node: URL): { host: string; port: number } {
-  const usual = node.protocol.endsWith('+sentinel:') ? 26_379 : 6379
-  return { host: node.hostname, port: node.port === '' ? usual : Number(node.port) }
-}
-
-function accessOf(node: URL): { username?: string; password?: string; tls?: object } {
-  return {
-    ...(node.username === '' ? {} : { username: decodeURIComponent(node.username) }),
-    ...(node.password === '' ? {} : { password: decodeURIComponent(node.password) }),
-    ...(node.protocol.startsWith('rediss') ? { tls: {} } : {}),
-  }
 }

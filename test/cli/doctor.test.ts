@@ -230,6 +230,28 @@ test('a Redis that does not answer is named without its password', async () => {
 })
 
 describe.skipIf(!hasRedis())('with Redis', () => {
+  test('Sentinels are asked for their master, and each node of a Cluster with the password; none is shown', async () => {
+    const server = await startRedis({ arguments: ['--requirepass', 'p/w'] })
+    const config = `sentinel monitor shop 127.0.0.1 ${server.port} 1\nsentinel auth-pass shop p/w\nrequirepass p/w\n`
+    const watcher = await startRedis({ config, arguments: ['--sentinel'] })
+    try {
+      const [found] = await checkRedis(`redis+sentinel://:p%2Fw@127.0.0.1:${watcher.port}/shop`, english)
+      expect(found).toMatchObject({
+        state: 'ok',
+        found: expect.stringContaining(`127.0.0.1:${watcher.port}/shop, maxmemory-policy noeviction`),
+      })
+      const host = `127.0.0.1:${server.port}`
+      const nodes = await checkRedis(`redis://:p%2Fw@${host},${host}`, english)
+      expect(nodes.map(({ state }) => state)).toEqual(['ok', 'ok'])
+      const [refused] = await checkRedis(`redis+sentinel://:wrong@127.0.0.1:${watcher.port}/shop`, english)
+      expect(refused).toMatchObject({ state: 'wrong', unavailable: true })
+      expect(JSON.stringify(refused)).not.toContain(':wrong@')
+    } finally {
+      await watcher.stop()
+      await server.stop()
+    }
+  })
+
   test('a policy that throws jobs away is wrong', async () => {
     const server = await startRedis()
     const redis = new Redis(server.url)

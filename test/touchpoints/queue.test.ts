@@ -41,11 +41,12 @@ async function cluster(): Promise<Engine> {
   return { kind: 'redis', url: `redis://${host},${host}`, prefix: '{winback}' }
 }
 
+/** Both have the password, as charts set them up. */
 async function sentinel(): Promise<Engine> {
-  const master = await redis()
-  const config = `sentinel monitor shop 127.0.0.1 ${master.port} 1\n`
+  const master = await redis({ arguments: ['--requirepass', 'p/w'] })
+  const config = `sentinel monitor shop 127.0.0.1 ${master.port} 1\nsentinel auth-pass shop p/w\nrequirepass p/w\n`
   const watcher = await redis({ config, arguments: ['--sentinel'] })
-  return { kind: 'redis', url: `redis+sentinel://127.0.0.1:${watcher.port}/shop`, prefix: '{winback}' }
+  return { kind: 'redis', url: `redis+sentinel://:p%2Fw@127.0.0.1:${watcher.port}/shop`, prefix: '{winback}' }
 }
 
 async function postgres(): Promise<Engine> {

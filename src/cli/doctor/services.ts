@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import { type ChannelRegistry, openChannels } from '../../channels/channels.ts'
 import { connectionRemedy } from '../../database/connection-remedies.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
+import { masterOf, nodesOf } from '../../touchpoints/redis-nodes.ts'
 import type { Say } from '../locale.ts'
 import { channelText } from './channel-words.ts'
 import { type Finding, fine, unavailable, wrong } from './finding.ts'
@@ -18,22 +19,35 @@ export async function checkRedis(url: string | undefined, say: Say): Promise<Fin
       ),
     ]
   }
-  // Several hosts are the nodes of a Cluster: each is asked by itself.
-  const [scheme = 'redis:', hosts = ''] = url.split('//')
-  return Promise.all(hosts.split(',').map((host) => checkNode(`${scheme}//${host}`, say)))
-}
-
-async function checkNode(url: string, say: Say): Promise<Finding> {
-  const name = url.replace(/^.*@/, '').replace(/^rediss?:\/\//, '')
+  const master = masterOf(url)
+  const nodes = nodesOf(url)
   // Read where there is a Redis to ask: most queues are on the database.
   const { Redis } = await import('ioredis')
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: PATIENCE_MS,
-    commandTimeout: PATIENCE_MS,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-  })
+  if (master) {
+    const places = nodes.map(({ host }) => host).join(',')
+    const open = () => new Redis({ ...ONCE, ...master, sentinelRetryStrategy: () => null })
+    return [await checkNode(`${places}/${master.name}`, open, say)]
+  }
+  // Several hosts are the nodes of a Cluster: each is asked by itself.
+  return Promise.all(
+    nodes.map((node) =>
+      checkNode(`${node.host}${node.pathname}`, () => new Redis(node.href, { ...ONCE }), say),
+    ),
+  )
+}
+
+/** Asked once, and not for long. */
+const ONCE = {
+  lazyConnect: true,
+  connectTimeout: PATIENCE_MS,
+  commandTimeout: PATIENCE_MS,
+  maxRetriesPerRequest: 0,
+  retryStrategy: () => null,
+}
+
+/** @param name where it is, without a password */
+async function checkNode(name: string, open: () => Redis, say: Say): Promise<Finding> {
+  const redis = open()
   // The command that fails says no more than that the connection is closed.
   let why: unknown
   redis.on('error', (error) => {
