@@ -252,6 +252,17 @@ const get = (path: string, who: Role) =>
 const post = (path: string, who: Role, fields: Record<string, string> = {}) =>
   formOf(database, server.address, { name: who, cookie: cookies.get(who) ?? '' })(path, fields)
 
+it('heads each row of a table by what it is about, for whoever hears it cell by cell', async () => {
+  for (const path of ['/campaigns', '/api', '/settings']) {
+    const html = await (await get(path, 'admin')).text()
+    const tables = [...html.matchAll(/<tbody.*?<\/tbody>/gs)].map(([body]) => body)
+    expect(tables, path).not.toEqual([])
+    for (const body of tables) {
+      expect(body.match(/<th scope="row"/g)?.length, path).toBe(body.match(/<tr/g)?.length)
+    }
+  }
+})
+
 it('describes every field of the API in either language, with its type', async () => {
   const meanings = async (language: string) => {
     const headers = { Cookie: cookies.get('operator') ?? '', 'Accept-Language': language }

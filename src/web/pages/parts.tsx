@@ -80,16 +80,24 @@ export function Table(props: {
         <tbody role={role('rowgroup')}>
           {props.rows.map((row) => (
             <tr role={role('row')}>
-              {row.map((cell, at) => (
-                <td
-                  role={role('cell')}
-                  class={columns[at]?.num ? 'num' : undefined}
-                  data-title={stacked ? headed(columns[at]?.title ?? '') : undefined}
-                >
-                  {/* Beside its title stands the cell as a whole, not each of its parts. */}
-                  {stacked && cell !== '' ? <div>{cell}</div> : cell}
-                </td>
-              ))}
+              {row.map((cell, at) => {
+                const { title = '', num = false } = columns[at] ?? {}
+                // Beside its title stands the cell as a whole, not each of its parts.
+                const content = stacked && cell !== '' ? <div>{cell}</div> : cell
+                const data = {
+                  class: num ? 'num' : undefined,
+                  'data-title': stacked ? headed(title) : undefined,
+                }
+                return at === 0 && !num ? (
+                  <th scope="row" role={role('rowheader')} {...data}>
+                    {content}
+                  </th>
+                ) : (
+                  <td role={role('cell')} {...data}>
+                    {content}
+                  </td>
+                )
+              })}
             </tr>
           ))}
         </tbody>

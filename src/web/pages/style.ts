@@ -86,13 +86,13 @@ const TABLES = `
   linear-gradient(to right, var(--edge), transparent) 0 0 / .9rem 100% scroll no-repeat, linear-gradient(to left, var(--edge), transparent) 100% 0 / .9rem 100% scroll no-repeat }
  table { border-collapse: collapse; width: 100%; font-size: .93rem }
 th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top }
-thead th { vertical-align: bottom } td time { white-space: nowrap } thead th.num { white-space: normal }
+thead th { vertical-align: bottom } tbody time { white-space: nowrap } thead th.num { white-space: normal }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
-tbody th { color: var(--ink); font-size: inherit; font-weight: 500 } td small { overflow-wrap: anywhere }
+tbody th { color: var(--ink); font-size: inherit; font-weight: 400 } .heat tbody th { font-weight: 500 } tbody small { overflow-wrap: anywhere }
 @media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 6.5rem; overflow-wrap: anywhere } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
 @media (max-width: 36rem) { .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } .stacked, .stacked tbody { display: block } .stacked tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) } .stacked tr:last-child { border-bottom: 0 }
- .stacked td, .stacked td:not(.num) { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 0 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked td::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60%; margin-right: auto }
- .stacked td:first-child:not(.num) { justify-content: flex-start; min-width: 0; font-weight: 600; text-align: left } .stacked td:first-child:not(.num)::before, .stacked td[data-title=""]::before { content: none } .stacked td[data-title=""]:not(:first-child) { justify-content: flex-end } .stacked td:empty { display: none } }
+ .stacked tbody :is(td, th), .stacked tbody :is(td, th):not(.num) { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 0 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked tbody :is(td, th)::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60%; margin-right: auto }
+ .stacked tbody :is(td, th):first-child:not(.num) { justify-content: flex-start; min-width: 0; font-weight: 600; text-align: left } .stacked tbody th::before, .stacked tbody td[data-title=""]::before { content: none } .stacked td[data-title=""]:not(:first-child) { justify-content: flex-end } .stacked td:empty { display: none } }
 .heat td { border: 2px solid var(--card); padding: .5rem .8rem } .heat th.num { padding-right: .8rem } .heat .sum td, .heat .sum th { font-weight: 600; border-top: 1px solid var(--line) }
 .heat-1 { background: color-mix(in srgb, var(--accent) 8%, var(--card)) } .heat-2 { background: color-mix(in srgb, var(--accent) 16%, var(--card)) } .heat-3 { background: color-mix(in srgb, var(--accent) 24%, var(--card)) }
 .heat-4 { background: color-mix(in srgb, var(--accent) 32%, var(--card)) } .heat-5 { background: color-mix(in srgb, var(--accent) 40%, var(--card)) }
