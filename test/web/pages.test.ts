@@ -391,6 +391,11 @@ it('shows nobody another’s figures where the address asks for what there is no
   for (const path of ['/?campaign=', '/templates?locale=', '/outbox?channel=']) {
     expect([path, (await get(path, 'admin')).status]).toEqual([path, 200])
   }
+  // A name that no header holds as it is.
+  for (const form of ['resume', 'decide']) {
+    const answer = await post(`/campaigns/%0D%0A/${form}`, 'admin')
+    expect([form, answer.status, answer.headers.get('location')]).toEqual([form, 303, '/campaigns/%0D%0A'])
+  }
 })
 
 describe('what a role may', () => {

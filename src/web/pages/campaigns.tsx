@@ -19,7 +19,8 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
   const { runtime, desk } = dependencies
   const { database, clock } = runtime
   const nameOf = (visit: Visit) => visit.c.req.param('campaign') ?? ''
-  const back = (visit: Visit, note: string) => visit.go(`/campaigns/${nameOf(visit)}`, note)
+  const back = (visit: Visit, note: string) =>
+    visit.go(`/campaigns/${encodeURIComponent(nameOf(visit))}`, note)
   const target = (visit: Visit) => ({ scope: 'campaign', name: nameOf(visit) }) as const
   const reasonOf = (visit: Visit) =>
     typedText(visit.form.get('reason') ?? '', 'line', 'the reason') || visit.user.name
