@@ -68,7 +68,7 @@ interface State {
   readonly seed: boolean
 }
 
-/** Why somebody is in no band: no moment at all, not yet, or too late. */
+/** Why somebody is in no band: no moment at all, not yet in the next, or too late for the last. */
 const OUTSIDE = {
   silence: ['undated', 'too_recent', 'beyond'],
   date: ['no_date', 'not_yet', 'missed'],
@@ -83,7 +83,8 @@ function unconsidered(campaign: CompiledCampaign, state: State | undefined, now:
   if (state?.open) return 'open'
   const [none, soon, late] = OUTSIDE[campaign.entry.kind]
   if (!state?.since) return none
+  const elapsed = (now.getTime() - state.since.getTime()) / 1000
   const first = campaign.tiers[0]?.from ?? 0
-  if (now.getTime() - state.since.getTime() < first * 1000) return soon
-  return entryOf(campaign).once && state.entered ? 'entered' : late
+  if (elapsed >= first && entryOf(campaign).once && state.entered) return 'entered'
+  return campaign.tiers.some(({ from }) => elapsed < from) ? soon : late
 }

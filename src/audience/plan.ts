@@ -22,7 +22,7 @@ export interface AudienceCell {
 /** Contacts no band holds, and why; each for one reason. */
 export interface OutsideBands {
   readonly total: number
-  /** Silent for less than the first band; or their date or event is not far enough yet. */
+  /** Silent for less than the first band; or their date or event is not far enough yet, for the first or for the next. */
   readonly recent: number
   /** Silent for longer than the last band; or their date or event is too long ago. */
   readonly beyond: number
@@ -142,6 +142,9 @@ function byName<Cell extends { readonly tierNo: number }>(
 async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Date): Promise<OutsideBands> {
   const { since, join, once } = entryOf(campaign)
   const { after, upTo } = momentsOf(campaign, now)
+  const between = once
+    ? sql`${withinSql(since, { after, upTo })} AND ${tierSql(campaign, now, since)} IS NULL AND NOT ${episodeForSql(campaign, since)}`
+    : sql`false`
   const beyond = after === null ? sql`false` : sql`${since} <= ${after}::timestamptz`
   const had = once
     ? sql`${withinSql(since, { after, upTo })} AND ${episodeForSql(campaign, since)}`
@@ -156,7 +159,7 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
     tx,
     sql`
     SELECT count(*) AS total,
-      count(*) FILTER (WHERE e.contact_id IS NULL AND ${since} > ${upTo}::timestamptz) AS recent,
+      count(*) FILTER (WHERE e.contact_id IS NULL AND (${since} > ${upTo}::timestamptz OR (${between}))) AS recent,
       count(*) FILTER (WHERE e.contact_id IS NULL AND ${beyond}) AS beyond,
       count(*) FILTER (WHERE e.contact_id IS NULL AND ${since} IS NULL) AS undated,
       count(*) FILTER (WHERE e.contact_id IS NULL AND ${bySignUp}) AS "bySignUp",

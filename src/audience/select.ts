@@ -202,5 +202,7 @@ export function answersSql(selection: Selection, which: Which): SQL {
         ${unused}
         AND h.open_mine IS NOT TRUE
         AND NOT (c.external_id = ANY (${sql.param(definition.seeds)}::text[]))
-    ) considered`
+    ) considered
+    -- Around a date or an event, there may be time between two bands.
+    WHERE tier_no IS NOT NULL`
 }

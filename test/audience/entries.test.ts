@@ -77,6 +77,44 @@ async function episodes(pipeline: Pipeline) {
   )
 }
 
+/** A day after the event and a week after it, each taking in for a day. */
+const twice: PipelineOptions = {
+  ...thanks,
+  tiers: [
+    { name: 'day', from: DAY, to: 2 * DAY, steps: [{ id: 'thank' }] },
+    { name: 'week', from: 7 * DAY, to: 8 * DAY, steps: [{ id: 'again' }] },
+  ],
+}
+
+it('between two bands nobody is considered, and takes neither the day’s intake nor another account’s place', async () => {
+  const pipeline = await open({
+    ...twice,
+    definition: { ...twice.definition, intake: { backlog: '2 per day', order: 'newest' } },
+  })
+  const { database, campaign } = pipeline
+  const add = async (days: number, person?: number) => {
+    const contact = await pipeline.addContact({ silentSince: at(-20), ...(person ? { person } : {}) })
+    await pipeline.addActivity(contact, at(-days), 'order')
+    return contact
+  }
+  const between = [await add(3), await add(4), await add(5)]
+  const [first = 0] = between
+  const weekAgo = [await add(7.2, first), await add(7.5)]
+  expect(await answerTo(pipeline, first)).toBe('not_yet')
+  const reach = { addressKinds: new Map([['email', 'email' as const]]), needsConsent: new Set<string>() }
+  const { cells, outside, samples } = await planAudience(database, campaign, START, reach)
+  expect(cells).toEqual([{ tier: 'week', segment: 'everyone', answer: 'opened', contacts: 2 }])
+  expect(outside).toMatchObject({ total: 5, recent: 3, beyond: 0, had: 0 })
+  expect(samples.map(({ contactId }) => contactId)).toEqual(weekAgo)
+  expect((await pipeline.runNow()).answers).toEqual({ opened: 2 })
+  expect((await episodes(pipeline)).map(({ contactId }) => contactId)).toEqual(weekAgo)
+  // Their own week comes, and of the one who is in it already the other account waits.
+  pipeline.clock.advance(4 * DAY)
+  expect((await pipeline.runNow()).answers).toEqual({ same_person: 1 })
+  pipeline.clock.advance(4 * DAY)
+  expect(await answerTo(pipeline, first)).toBe('missed')
+})
+
 describe('entry by a date', () => {
   let pipeline: Pipeline
   beforeEach(async () => {
