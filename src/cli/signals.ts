@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { countActivity } from '../contacts/activity-sums.ts'
 import { WinbackError } from '../errors.ts'
 import { painter } from '../reports/layout.ts'
 import { speechOf } from '../reports/words.ts'
@@ -68,6 +69,7 @@ async function runSignals(context: DatabaseContext, options: SignalsOptions): Pr
     const onProgress = (done: number) => progress.update(done, 0, say(`${done} contacts`, `${done} 位联系人`))
     try {
       if (options.all) await markEverybody(database)
+      await countActivity(database, workspace)
       recomputed = await refreshSignals(database, rules, now, onProgress)
       if (options.refit) await fitSignals(database, rules, workspace.signals.return, now)
       else recomputed += (await freshenSignals({ database, workspace, clock })).contacts

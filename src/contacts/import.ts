@@ -7,6 +7,7 @@ import { importSource } from '../database/listings.ts'
 import { settingsOf } from '../database/migrate.ts'
 import { WinbackError } from '../errors.ts'
 import { prepareActivityImport } from './activity.ts'
+import { countActivity } from './activity-sums.ts'
 import { listedKeys } from './addresses.ts'
 import { type Allowed, type Allowing, allow, keptReason } from './allowances.ts'
 import { mappedDateReader } from './dates.ts'
@@ -79,6 +80,7 @@ export async function importActivity(
 ): Promise<ImportSummary> {
   const now = options.clock.now()
   const types = countTypes(options.workspace)
+  await countActivity(database, options.workspace)
   const summary = await importFile(database, file, options, {
     kind: 'activity',
     fields: ACTIVITY_FIELDS,

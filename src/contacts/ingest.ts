@@ -1,13 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { stripesSharedSql } from '../database/stripes.ts'
+import { type CountedTypes, heldTotal, sumsSql } from './activity-sums.ts'
 import type { Hooks } from './hooks.ts'
 
 /** What an ingest must know of the workspace. */
-export interface ActivityRules {
-  /** Types that count as the contact being active. */
-  readonly activity: readonly string[]
-  readonly orders: { readonly event: string }
+export interface ActivityRules extends CountedTypes {
   /** Seconds for which a message id is known again whoever it is said of. */
   readonly events: { readonly horizon: number }
 }
@@ -97,10 +95,6 @@ async function dropRepeats(tx: Transaction): Promise<void> {
   )
 }
 
-// What orders_total holds. Amounts that are none, of another column, add up beyond it, and would keep all else out for ever.
-const LOWEST = sql.raw(String(-(2n ** 63n)))
-const HIGHEST = sql.raw(String(2n ** 63n - 1n))
-
 /**
  * The new rows and what follows from them for the contacts, in one statement: each asked by itself, they waited longer
  * for their turn in a busy process than they worked.
@@ -112,8 +106,6 @@ const HIGHEST = sql.raw(String(2n ** 63n - 1n))
  *   it began.
  */
 async function insertNew(tx: Transaction, now: Date, workspace: ActivityRules): Promise<number> {
-  const counts = sql`type = ANY(${sql.param([...workspace.activity])}::text[])`
-  const ordered = sql`type = ${workspace.orders.event}`
   const [found] = await rows<{ count: number }>(
     tx,
     sql`WITH inserted AS (
@@ -133,20 +125,10 @@ async function insertNew(tx: Transaction, now: Date, workspace: ActivityRules): 
             silent_since = CASE WHEN n.last_active_at IS NULL THEN a.silent_since
                                 ELSE greatest(a.last_active_at, n.last_active_at) END,
             orders_count = a.orders_count + n.orders_count,
-            orders_total = least(greatest(a.orders_total + n.orders_total, ${LOWEST}), ${HIGHEST}),
+            orders_total = ${heldTotal(sql`a.orders_total + n.orders_total`)},
             first_order_at = least(a.first_order_at, n.first_order_at),
             last_order_at = greatest(a.last_order_at, n.last_order_at)
-          FROM (
-            SELECT contact_id,
-              max(occurred_at) FILTER (WHERE ${counts}) AS last_active_at,
-              min(occurred_at) FILTER (WHERE ${counts}) AS first_active_at,
-              count(*) FILTER (WHERE ${counts}) AS activity_count,
-              count(*) FILTER (WHERE ${ordered}) AS orders_count,
-              coalesce(sum(value) FILTER (WHERE ${ordered}), 0) AS orders_total,
-              min(occurred_at) FILTER (WHERE ${ordered}) AS first_order_at,
-              max(occurred_at) FILTER (WHERE ${ordered}) AS last_order_at
-            FROM inserted WHERE ${counts} OR ${ordered} GROUP BY contact_id
-          ) AS n
+          FROM (${sumsSql(workspace, sql`inserted`)}) AS n
           WHERE a.contact_id = n.contact_id
         ), marked AS (
           INSERT INTO signal_marks (contact_id) SELECT DISTINCT contact_id FROM inserted ORDER BY contact_id

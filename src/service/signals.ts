@@ -1,6 +1,7 @@
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { factCatalogue } from '../config/facts.ts'
 import { templatesOf } from '../config/variants.ts'
+import { countActivity } from '../contacts/activity-sums.ts'
 import type { Phrases } from '../reports/words.ts'
 import { type Fit, fitSignals, readFit, type Thinness } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
@@ -16,8 +17,9 @@ export interface Freshened {
 }
 
 /**
- * Brings signals up to the clock: whoever had events is recomputed, and quintiles and model are fitted where the
- * schedule says so, or where there is none yet. Before each run, and every few seconds while Winback runs.
+ * Brings signals up to the clock: where other types count as activity than did, all is counted anew; whoever had events is
+ * recomputed, and quintiles and model are fitted where the schedule says so, or where there is none yet. Before each run, and
+ * every few seconds while Winback runs.
  */
 export async function freshenSignals(
   runtime: Pick<Runtime, 'database' | 'workspace' | 'clock'>,
@@ -25,6 +27,7 @@ export async function freshenSignals(
   const { database, workspace, clock } = runtime
   const rules = rulesOf(workspace)
   const now = clock.now()
+  await countActivity(database, workspace)
   const contacts = await refreshSignals(database, rules, now)
   const last = await readFit(database, now)
   const due = lastTick(workspace.signals.refit, workspace.timezone, now)
