@@ -1,3 +1,4 @@
+import { isOutage } from '../database/outage.ts'
 import { messageOf } from '../errors.ts'
 
 /** Rounds of work, until it is stopped. */
@@ -8,7 +9,7 @@ export interface Loop {
 
 /**
  * Starts a loop that outlives errors and stops between two rounds.
- * @param afterError milliseconds to pause where a round failed
+ * @param afterError milliseconds to pause where a round failed, at least ({@link restAfterFailure})
  * @param round one round; returns the milliseconds to pause before the next
  */
 export function startLoop(
@@ -20,9 +21,10 @@ export function startLoop(
   let wake = () => {}
   const run = async () => {
     while (!stopped) {
+      const began = performance.now()
       const pause = await round().catch((error: unknown) => {
         onError(new Error(messageOf(error), { cause: error }))
-        return afterError
+        return restAfterFailure(error, performance.now() - began, afterError)
       })
       if (stopped) return
       await new Promise<void>((resolve) => {
@@ -54,4 +56,15 @@ const LIGHT = 1000
  */
 export function restAfter(took: number, least: number, share: number): number {
   return took < LIGHT ? least : Math.max(least, took * (1 / share - 1))
+}
+
+/** The share of its time that work which fails may take. */
+const FAILING = 0.25
+
+/**
+ * How long to pause after a round that failed. Heavy work that fails for a reason of its own will fail again, and would keep a
+ * database busy for nothing; one that is away is looked for as often as ever. Pure; all in milliseconds.
+ */
+export function restAfterFailure(error: unknown, took: number, least: number): number {
+  return isOutage(error) ? least : restAfter(took, least, FAILING)
 }
