@@ -55,7 +55,7 @@ export const OUTSIDE = {
   beyond: { en: 'silent for longer than the last tier takes', 'zh-CN': '沉默时间超过最后阶段的上限' },
   no_date: { en: 'has no such date', 'zh-CN': '没有该日期' },
   no_event: { en: 'has had no such event', 'zh-CN': '没有发生过该事件' },
-  not_yet: { en: 'too early for the first tier', 'zh-CN': '尚未到第一阶段的时间' },
+  not_yet: { en: 'too early for the next tier', 'zh-CN': '尚未到下一阶段的时间' },
   missed: { en: 'too late for the last tier', 'zh-CN': '已超过最后阶段的时间' },
   entered: {
     en: 'was in this campaign for this date or event already',
