@@ -25,9 +25,11 @@ const TOKEN_LOCKS = 64
 
 /** A device somebody named, or what is wrong with it. */
 export function parseDevice(value: unknown): DeviceRow | string {
-  if (typeof value !== 'object' || value === null) return 'expected an object'
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected an object'
   const { external_id: externalId, provider, token, keys } = value as Record<string, unknown>
-  if (typeof externalId !== 'string' || externalId === '') return 'external_id is missing'
+  if (externalId === undefined || externalId === '') return 'external_id is missing'
+  // Events take a number there, too.
+  if (typeof externalId !== 'string') return 'external_id: expected text'
   const named = unstorable('external_id', externalId)
   if (named !== undefined) return named
   const known = DEVICE_PROVIDERS.find((one) => one === provider)

@@ -131,6 +131,13 @@ describe('a device', () => {
       expect(answer.status).toBe(400)
       expect(await answer.json()).toMatchObject({ error: 'malformed', reason: expect.stringMatching(/./) })
     }
+    for (const [body, reason] of [
+      [{}, 'external_id is missing'],
+      [{ external_id: 7 }, 'external_id: expected text'],
+      [[device('a', 't-4')], 'expected an object'],
+    ] as const) {
+      expect(await (await post(body)).json()).toMatchObject({ reason })
+    }
     expect(await known()).toEqual([{ who: 'a', token: 't-1' }])
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
