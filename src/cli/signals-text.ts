@@ -80,7 +80,7 @@ function formatFit(fit: Fit, speech: Speech, color: Painter): string[] {
       fitted,
       say({
         en: `Return model: none (${why}). return_probability is told ${instead}.`,
-        'zh-CN': `回归模型：无（${why}）。return_probability ${instead}。`,
+        'zh-CN': `回流模型：无（${why}）。return_probability ${instead}。`,
       }),
     ]
   }
@@ -92,7 +92,7 @@ function formatFit(fit: Fit, speech: Speech, color: Painter): string[] {
     fitted,
     say({
       en: `Return model BG/NBD in weeks: ${parameters}; log-likelihood ${likelihood}`,
-      'zh-CN': `回归模型 BG/NBD（以周计）：${parameters}；对数似然 ${likelihood}`,
+      'zh-CN': `回流模型 BG/NBD（以周计）：${parameters}；对数似然 ${likelihood}`,
     }),
     '',
     ...formatCalibration(fit, speech, color),

@@ -71,5 +71,5 @@ test('says in both languages what to do where nothing is known, fitted or told b
   expect(written('en', thin)).toContain(
     'Return model: none (too few contacts with activity). return_probability is told not at all',
   )
-  expect(written('zh-CN', thin)).toContain('回归模型：无（有活跃记录的联系人太少）。')
+  expect(written('zh-CN', thin)).toContain('回流模型：无（有活跃记录的联系人太少）。')
 })

@@ -150,7 +150,7 @@ test('where everybody is alike no model is believed: silence tells, and the plan
     'There is no return model: people’s histories are too few or too alike to tell them apart. `return_probability` goes by silence alone.',
   )
   expect(told('zh-CN')).toBe(
-    '没有回归模型：联系人的历史太少或太相似，无法区分。`return_probability` 仅按沉默时长估计。',
+    '没有回流模型：联系人的历史太少或太相似，无法区分。`return_probability` 仅按沉默时长估计。',
   )
 
   const [someone] = await rows<{ id: number }>(

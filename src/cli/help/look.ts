@@ -73,12 +73,12 @@ export const LOOK: Readonly<Record<string, string>> = {
 
   // signals
   'What is known of everybody: how many are lost or only quiet, and how good the return model is':
-    '查看信号：多少人已流失、多少人只是暂时沉默，回归模型准不准',
+    '查看信号：多少人已流失、多少人只是暂时沉默，回流模型准不准',
   'Shows how current the signals are, the quintiles’ last fit, and what the return model foresaw against what then happened. `winback start` keeps all of it up to date; --refresh and --refit do it now.':
-    '显示信号的更新时间、五分位的最近拟合，以及回归模型的预测与实际对比。平时由 `winback start` 自动更新；--refresh 和 --refit 可立即更新。',
+    '显示信号的更新时间、五分位的最近拟合，以及回流模型的预测与实际对比。平时由 `winback start` 自动更新；--refresh 和 --refit 可立即更新。',
   'recompute the contacts whose events changed': '重新计算事件有变化的联系人',
   'with --refresh: everybody': '与 --refresh 合用：重新计算全部联系人',
-  'fit quintiles and return model now': '立即拟合五分位和回归模型',
+  'fit quintiles and return model now': '立即拟合五分位和回流模型',
   'status and calibration': '查看状态与校准情况',
   'recompute whoever had events since': '重新计算此后有事件的联系人',
   'recompute everybody': '重新计算全部联系人',

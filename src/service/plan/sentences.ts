@@ -242,7 +242,7 @@ export function modelText(
   const because = MODEL_WORDS[why][language]
   return language === 'en'
     ? `There is no return model: ${because}. \`return_probability\` ${silence ? 'goes by silence alone' : 'is not known, so no condition on it holds'}.`
-    : `没有回归模型：${because}。\`return_probability\` ${silence ? '仅按沉默时长估计' : '未知，涉及它的条件均不成立'}。`
+    : `没有回流模型：${because}。\`return_probability\` ${silence ? '仅按沉默时长估计' : '未知，涉及它的条件均不成立'}。`
 }
 
 /** What an offer lacks. */

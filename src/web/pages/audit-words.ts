@@ -28,7 +28,7 @@ export const AUDIT_WORDS: Phrases = {
   'digest.send': { en: 'sent the digest', 'zh-CN': '发送周报' },
   'annotation.add': { en: 'noted what else happened', 'zh-CN': '添加标注' },
   'annotation.remove': { en: 'took a note away', 'zh-CN': '移除标注' },
-  'signals.refit': { en: 'fitted the return model anew', 'zh-CN': '重新拟合回访模型' },
+  'signals.refit': { en: 'fitted the return model anew', 'zh-CN': '重新拟合回流模型' },
   'signals.refresh': { en: 'recomputed signals', 'zh-CN': '重新计算信号' },
   'user.password': { en: 'set a password', 'zh-CN': '设置密码' },
   'user.add': { en: 'added a user', 'zh-CN': '添加用户' },
