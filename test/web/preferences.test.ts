@@ -78,7 +78,7 @@ describe('the page behind a signed link', () => {
       source: 'preferences page',
     })
     expect(await consentHistory(database, contactId)).toMatchObject([
-      { channel: 'email', decision: 'given', wording: 'preferences-page/1' },
+      { channel: 'email', decision: 'given', wording: 'preferences-page/2' },
     ])
     const seen = await (await app.request(`${page}?lang=en&saved=1`)).text()
     expect(seen).toContain('Saved.')
@@ -200,7 +200,7 @@ describe('the page behind a signed link', () => {
         expect(await box()).toContain('checked')
         const history = await consentHistory(database, contactId)
         const wordings = history.map(({ decision, wording }) => `${decision} ${wording}`)
-        expect(wordings.filter((each) => each === 'given preferences-page/again/1')).toHaveLength(times)
+        expect(wordings.filter((each) => each === 'given preferences-page/again/2')).toHaveLength(times)
         // That they had left stays known, at its own time.
         expect(history.filter(({ source }) => source === 'unsubscribe')).toHaveLength(times)
       }

@@ -28,11 +28,11 @@ export const WORDS = {
   quarter: { en: 'Not for the next 90 days', 'zh-CN': '未来 90 天不接收' },
   keepPause: { en: 'Keep the pause until', 'zh-CN': '继续暂停至' },
   agree: {
-    en: 'I agree to receive offers this way; I can take it back here at any time.',
+    en: 'I agree to receive marketing messages this way; I can take it back here at any time.',
     'zh-CN': '我同意通过此方式接收营销消息，并可随时在此撤回。',
   },
   again: {
-    en: 'You had unsubscribed. Ticking this, I agree to receive offers this way again; I can take it back here at any time.',
+    en: 'You had unsubscribed. Ticking this, I agree to receive marketing messages this way again; I can take it back here at any time.',
     'zh-CN': '您已退订。勾选即表示我同意重新通过此方式接收营销消息，并可随时在此撤回。',
   },
   listed: {

@@ -29,8 +29,8 @@ import { nobodyPage } from './unsubscribe.tsx'
 // site has nothing to borrow, and without the link it has no address to post to.
 
 /** The wording of the agreement a box stands for; another text is another version. */
-const WORDING = 'preferences-page/1'
-const WORDING_AGAIN = 'preferences-page/again/1'
+const WORDING = 'preferences-page/2'
+const WORDING_AGAIN = 'preferences-page/again/2'
 const SOURCE = 'preferences page'
 /** Delivers nowhere: nothing to choose. */
 const SILENT = 'log'
