@@ -7,6 +7,7 @@ import type { ReasonCount } from '../contacts/reject-reasons.ts'
 import type { Listing } from '../database/listings.ts'
 import { WinbackError } from '../errors.ts'
 import { SUPPRESSIONS } from '../reports/reasons.ts'
+import { sourceText } from '../reports/source-words.ts'
 import { sentence } from '../reports/words.ts'
 import { allowAddress } from '../service/allowing.ts'
 import { EXIT } from './failure.ts'
@@ -109,7 +110,7 @@ async function allowOne(
     ...new Set(
       became.was.map(({ reason, source }) => {
         const why = sentence(SUPPRESSIONS, reason, speech.language)
-        return say(`${why} (${source})`, `${why}（${source}）`)
+        return say(`${why} (${source})`, `${why}（${sourceText(source, speech)}）`)
       }),
     ),
   ].join(say('; ', '；'))

@@ -1,5 +1,6 @@
 import type { consentHistory, consentStates } from '../contacts/consent.ts'
 import type { readChoice } from '../contacts/preferences.ts'
+import { sourceText } from '../reports/source-words.ts'
 import type { Speech } from '../reports/words.ts'
 import { sayIn } from './locale.ts'
 
@@ -35,7 +36,7 @@ export function formatConsent(
     ...records.map(({ decidedAt, channel, decision, source, wording, proof }) =>
       [
         `  ${speech.moment(decidedAt)}  ${channel} ${DECISIONS[decision][language]}`,
-        source,
+        sourceText(source, speech),
         ...(wording === null ? [] : [say(`wording ${wording}`, `文案版本 ${wording}`)]),
         ...(proof === null ? [] : [`${say('proof', '凭证')}${colon}${proof}`]),
       ].join(comma),
@@ -47,7 +48,7 @@ export function formatConsent(
         )
       : say(
           `Chosen ${speech.moment(choice.chosenAt)} (${choice.source}): ${choiceText(choice, speech)}`,
-          `本人于 ${speech.moment(choice.chosenAt)} 选择（${choice.source}）：${choiceText(choice, speech)}`,
+          `本人于 ${speech.moment(choice.chosenAt)} 选择（${sourceText(choice.source, speech)}）：${choiceText(choice, speech)}`,
         ),
     link === undefined
       ? say(

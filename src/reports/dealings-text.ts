@@ -2,6 +2,7 @@ import { isLeavingReason, LEAVING_REASONS } from '../config/reasons.ts'
 import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS, SENTIMENT_WORDS } from './call-words.ts'
 import type { Dealing } from './dealings.ts'
 import { REASON_SOURCES, REASONS, REDEMPTION_REFUSALS, STATES } from './reasons.ts'
+import { sourceText } from './source-words.ts'
 import type { Speech } from './words.ts'
 import { sentence } from './words.ts'
 
@@ -34,12 +35,12 @@ export function dealingText(entry: Dealing, speech: Speech): string {
       const given = entry.decision === 'given'
       return en
         ? `${given ? 'Agreed to hear' : 'Took back the consent to hear'} ${speech.way(entry.channel)} (${entry.source}).`
-        : `${given ? '同意接收' : '撤回同意'}${speech.channel(entry.channel)}（${entry.source}）。`
+        : `${given ? '同意接收' : '撤回同意'}${speech.channel(entry.channel)}（${sourceText(entry.source, speech)}）。`
     }
     case 'shown':
       return en
         ? `${entry.step}: “${entry.title}” was shown in the app.`
-        : `${entry.step}：“${entry.title}” 已在应用内展示。`
+        : `${entry.step}：“${entry.title}”已在应用内展示。`
   }
 }
 
@@ -113,7 +114,7 @@ function callText(entry: Of<'call'>, speech: Speech): string {
   // A name stands apart from Chinese words, and they from each other do not.
   const owner = entry.owner !== null && !en ? ` ${entry.owner} ` : entry.owner
   const taker =
-    entry.taker === 'robot' ? (en ? 'the robot' : '机器人') : (owner ?? (en ? 'any agent' : '任意坐席'))
+    entry.taker === 'robot' ? (en ? 'the robot' : '机器人') : (owner ?? (en ? 'any agent' : '任意客服'))
   const due = speech.moment(entry.dueAt)
   return en
     ? `${entry.campaign}: a call is to be made (${why}) by ${taker}, before ${due}.`
@@ -151,7 +152,7 @@ function choiceText(entry: Of<'choice'>, speech: Speech): string {
   const wanted = wishesText(entry, speech)
   return speech.language === 'en'
     ? `Chose: ${wanted} (${entry.source}).`
-    : `选择：${wanted}（${entry.source}）。`
+    : `选择：${wanted}（${sourceText(entry.source, speech)}）。`
 }
 
 /** What somebody chose; `atMost` messages in so many days, both or neither. */

@@ -11,6 +11,7 @@ import { REASON_SOURCES } from './reasons.ts'
 import type { TextStyle } from './report.ts'
 import { type Sheet, type SheetTable, writing } from './sheet.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
+import { sourceText } from './source-words.ts'
 import type { Speech } from './words.ts'
 import { type Phrases, sentence } from './words.ts'
 
@@ -116,6 +117,16 @@ function aboutWhat(what: string, speech: Speech): string {
   return what === 'phone' && language !== 'en' ? '电话号码' : speech.channel(what)
 }
 
+/** Who took their consent back is known by where they did. */
+function whyText({ source, what, reason }: LeavingData['said'][number], speech: Speech): string {
+  if (source === 'consent') return sourceText(reason, speech)
+  return sentence(
+    SAID,
+    what === 'phone' && reason === 'hard_bounce' ? 'wrong_number' : reason,
+    speech.language,
+  )
+}
+
 export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
   const { speech, cell, en } = writing(style)
   const said: SheetTable = {
@@ -131,13 +142,7 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
       cell.text(SOURCES[each.source][speech.language]),
       { text: aboutWhat(each.what, speech), value: each.what },
       cell.count(each.people),
-      cell.text(
-        sentence(
-          SAID,
-          each.what === 'phone' && each.reason === 'hard_bounce' ? 'wrong_number' : each.reason,
-          speech.language,
-        ),
-      ),
+      cell.text(whyText(each, speech)),
     ]),
     empty: en ? 'Nobody has said anything yet.' : '还没有人表示过。',
   }
@@ -156,7 +161,7 @@ export function leavingSheet(data: LeavingData, style: TextStyle): Sheet {
   }
   return {
     name: 'reasons',
-    title: en ? 'Why people leave' : '人为什么离开',
+    title: en ? 'Why people leave' : '流失原因',
     about: aboutLines(data, speech),
     sentences: [],
     tables: [given, said],
