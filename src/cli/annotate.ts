@@ -95,7 +95,7 @@ function formatAnnotations(annotations: readonly Annotation[], say: Say, width: 
   if (annotations.length === 0) {
     return say(
       'Nothing was noted yet: `winback annotate "Singles’ Day" --on 2026-11-11` does.',
-      '还没有备注，可用 `winback annotate "双十一" --on 2026-11-11` 添加。',
+      '还没有标注，可用 `winback annotate "双十一" --on 2026-11-11` 添加。',
     )
   }
   return annotations

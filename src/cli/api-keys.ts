@@ -71,14 +71,14 @@ async function runCreate(
   const end = `\`winback api-keys revoke ${keyId}\``
   const about = say(
     `This is the only time it is shown. It may: ${scopes.join(', ')}. End it with ${end}.`,
-    `密钥只显示这一次。权限：${scopes.join('、')}。停用：${end}`,
+    `密钥只显示这一次。权限：${scopes.join('、')}。吊销：${end}`,
   )
   return { data: { keyId, key: text, name, scopes }, text: `${text}\n\n${about}` }
 }
 
 const TITLES: Readonly<Record<Language, readonly string[]>> = {
   en: ['id', 'name', 'scopes', 'made', 'last used', 'revoked'],
-  'zh-CN': ['编号', '名称', '权限', '创建时间', '最近使用', '停用时间'],
+  'zh-CN': ['编号', '名称', '权限', '创建时间', '最近使用', '吊销时间'],
 }
 
 async function runList(context: DatabaseContext, options: Spoken): Promise<Outcome> {
@@ -118,7 +118,7 @@ async function runRevoke(context: DatabaseContext, id: string, options: Spoken):
     data: { key },
     text: say(
       `The key "${key.name}" is refused from now on, within seconds on every machine.`,
-      `密钥“${key.name}”已停用，数秒内在所有机器上生效。`,
+      `密钥“${key.name}”已吊销，数秒内在所有机器上生效。`,
     ),
   }
 }

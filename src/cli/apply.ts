@@ -109,7 +109,7 @@ async function warnOfSwitches(
       state === 'stopped'
         ? say(
             `${what} was stopped for good (${reason}) and stays stopped: nobody is taken in. Apply it under another name to begin anew.`,
-            `${what} 已永久停止（${reason}），不会再纳入任何人。如需重新开始，请换一个名称启用。`,
+            `${what} 已永久停止（${reason}），不会再纳入任何人。如需重新开始，请换一个名称应用。`,
           )
         : say(
             `${what} is paused (${reason}) and stays paused until ${resume}.`,
@@ -122,7 +122,7 @@ async function warnOfSwitches(
 /** A line for each campaign. */
 export function formatApplied(applied: readonly Applied[], speech: Speech): string {
   const say = sayIn(speech)
-  if (applied.length === 0) return say('There is no campaign to apply.', '没有可启用的活动。')
+  if (applied.length === 0) return say('There is no campaign to apply.', '没有可应用的活动。')
   return applied
     .map(({ outcome, campaign, version, previous, inputs }) => {
       const hash = shortHash(inputs)

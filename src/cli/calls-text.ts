@@ -10,7 +10,7 @@ import { sentence } from '../reports/words.ts'
 
 const TITLES: Readonly<Record<Language, readonly string[]>> = {
   en: ['id', 'contact', 'phone', 'campaign › step', 'by', 'tries', 'taken by'],
-  'zh-CN': ['编号', '联系人', '电话', '活动 › 步骤', '最晚', '已拨', '已被领取'],
+  'zh-CN': ['编号', '联系人', '电话', '活动 › 步骤', '最晚', '已拨', '接手人'],
 }
 
 const TRIES = 5

@@ -8,7 +8,7 @@ import { ANSWERS, OUTSIDE } from '../reports/reasons.ts'
 import type { TextStyle } from '../reports/report.ts'
 import { reports } from '../reports/reports.ts'
 import type { Timeline } from '../reports/timeline.ts'
-import { languageOf, sentence, speechOf } from '../reports/words.ts'
+import { bracketed, sentence, speechOf } from '../reports/words.ts'
 import { readStory } from '../service/reporting.ts'
 import { readFit } from '../signals/fit.ts'
 import { type Portrait, readPortrait } from '../signals/portrait.ts'
@@ -100,10 +100,12 @@ async function considerEverywhere(
 
 /** `graded-recall, if it ran now: …` */
 function formatConsidered(considered: readonly Consideration[], style: TextStyle): string[] {
-  const language = languageOf(style.locale)
+  const speech = speechOf(style)
+  const { language } = speech
   return considered.map(({ campaign, answer, tier, segment }) => {
     const why = sentence({ ...ANSWERS, ...OUTSIDE }, answer, language)
-    const place = tier === null ? '' : ` (${tier}, ${segment})`
+    const place =
+      tier === null ? '' : bracketed([tier, segment].join(language === 'en' ? ', ' : '，'), speech)
     return language === 'en'
       ? `${campaign}, if it ran now: ${why}${place}.`
       : `${campaign}，若此刻运行：${why}${place}。`

@@ -11,7 +11,7 @@ export function foreseenText(foreseen: ForeseenRun, campaign: string, speech: Sp
     case 'refused':
       return en
         ? `The feed check refuses a run: ${feedText(foreseen.feed, speech)}. Import the missing activity first.`
-        : `数据检查拒绝运行：${why}。请先导入缺失的活跃数据。`
+        : `数据检查未通过，运行会被拒绝：${why}。请先导入缺失的活跃数据。`
     case 'paused': {
       const target = foreseen.by === 'workspace' ? '--all' : campaign
       return en

@@ -125,7 +125,7 @@ async function runReplay(
           await revealActivity(runtime, workspace, upTo, (revealed) =>
             reached(
               after < from ? from : after,
-              `${dayOf(upTo)}, ${say(`${revealed} events`, `${revealed} 条行为`)}`,
+              `${dayOf(upTo)}${say(`, ${revealed} events`, `，${revealed} 条行为`)}`,
             ),
           )
         },

@@ -65,7 +65,7 @@ async function runRollback(
         ]
       : [
           `${campaign}：版本 ${version} 已生效，内容与版本 ${restores} 相同（此前为版本 ${previous}）。`,
-          '磁盘上的文件没有变化：再次 `winback apply` 会重新启用它们。',
+          '磁盘上的文件没有变化：再次 `winback apply` 会重新应用它们。',
         ]
   return { data: result, text: text.join('\n') }
 }

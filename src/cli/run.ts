@@ -10,7 +10,7 @@ import { readWaiting, type Waiting } from '../reports/deferral.ts'
 import { fitted, left, painter, right, wrap } from '../reports/layout.ts'
 import { ANSWERS, REASONS, STATES, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
-import { sentence } from '../reports/words.ts'
+import { bracketed, sentence } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
 import { freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
@@ -280,18 +280,18 @@ function formatRun(result: RunVerbResult, context: DatabaseContext, speech: Spee
   const now = context.clock.now()
   const wait = (waiting: Waiting) => {
     const why = sentence(WAITS, waiting.why, speech.language)
-    const from = waiting.earliest <= now ? '' : `${speech.moment(waiting.earliest)} (${timezone})`
+    const from = waiting.earliest <= now ? '' : speech.moment(waiting.earliest) + bracketed(timezone, speech)
     const count = speech.count(waiting.touchpoints)
     if (speech.language !== 'en') return `${count} 条${why}${from ? `，最早 ${from}` : ''}`
     return `${count} ${waiting.touchpoints === 1 ? why : plural(why)}${from ? `, from ${from}` : ''}`
   }
-  const sent = Object.entries(result.settled).map(
-    ([state, count]) => `${speech.count(count)} ${sentence(STATES, state, speech.language)}`,
-  )
-  if (result.deferred > 0) {
-    sent.push(`${speech.count(result.deferred)} ${sentence(STATES, 'deferred', speech.language)}`)
-  }
   const en = speech.language === 'en'
+  const became = (state: string, count: number) => {
+    const words = sentence(STATES, state, speech.language)
+    return en ? `${speech.count(count)} ${words}` : `${words} ${speech.count(count)} 条`
+  }
+  const sent = Object.entries(result.settled).map(([state, count]) => became(state, count))
+  if (result.deferred > 0) sent.push(became('deferred', result.deferred))
   const why = Object.entries(result.skipped)
     .toSorted(([, a], [, b]) => b - a)
     .map(([reason, number]) => {

@@ -17,18 +17,23 @@ const SIGNS: Readonly<Record<RiskSign, Sign>> = {
   }),
   use: () => ({ en: 'uses us half as often as before, or less', 'zh-CN': '使用频率下降一半以上' }),
   complaint: (value) => ({
-    en: `${value('complaints.open')} complaint(s) not resolved`,
+    en: `${counted(value('complaints.open'), 'complaint')} not resolved`,
     'zh-CN': `${value('complaints.open')} 个投诉未解决`,
   }),
   review: (value) => ({
-    en: `latest review ${value('reviews.rating')} stars`,
+    en: `latest review ${counted(value('reviews.rating'), 'star')}`,
     'zh-CN': `最近评价 ${value('reviews.rating')} 星`,
   }),
   nps: (value) => ({ en: `latest NPS answer ${value('nps')}`, 'zh-CN': `最近 NPS 评分 ${value('nps')}` }),
   assignments: (value) => ({
-    en: `${value('assignments.open')} task(s) not done`,
+    en: `${counted(value('assignments.open'), 'task')} not done`,
     'zh-CN': `${value('assignments.open')} 项任务未完成`,
   }),
+}
+
+/** `1 task`, `2 tasks` */
+function counted(number: string, noun: string): string {
+  return `${number} ${noun}${number === '1' ? '' : 's'}`
 }
 
 /** Of the fact `churn`. */

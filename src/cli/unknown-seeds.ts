@@ -20,7 +20,7 @@ export async function warnOfUnknownSeeds(
   output.warn(
     say(
       `${file}: seeds: no contact has the id ${ids.join(', ')}, so nothing of the campaign goes there`,
-      `${file}：seeds：没有 id 为 ${ids.join('、')} 的联系人，收不到该活动的消息`,
+      `${file}：seeds：没有编号为 ${ids.join('、')} 的联系人，收不到该活动的消息`,
     ),
   )
 }

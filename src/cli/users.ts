@@ -66,7 +66,7 @@ type Run = (context: DatabaseContext, asked: Asked) => Promise<Outcome>
 
 const TITLES: Readonly<Record<Language, readonly string[]>> = {
   en: ['name', 'role', 'state', 'last seen'],
-  'zh-CN': ['姓名', '角色', '状态', '最近访问'],
+  'zh-CN': ['用户名', '角色', '状态', '最近访问'],
 }
 
 async function runList(context: DatabaseContext, options: Spoken): Promise<Outcome> {

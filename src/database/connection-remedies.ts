@@ -77,7 +77,7 @@ const REMEDIES: readonly (readonly [RegExp, ConnectionRemedy])[] = [
     /disconnected before secure TLS|socket hang up|closed unexpectedly/i,
     {
       en: 'The server hung up before anything was said: is it the right port, and is this machine let in?',
-      zh: '服务器在交谈之前就断开了：端口是否正确，是否允许本机访问？',
+      zh: '服务器在通信开始前就断开了连接：端口是否正确，是否允许本机访问？',
     },
   ],
   [

@@ -217,7 +217,7 @@ const CARE_WITHIN = 24 * 3600
 
 /** What whoever calls back is told, in the contact's language; the robot's transcript is with the call. */
 const CARE_SCRIPT = {
-  zh: '机器人来电后，对方不满意或要求人工服务。请先看通话记录，再致电致歉并听取意见，不要推销。',
+  zh: '机器人拨打后，对方不满意或要求人工服务。请先看通话记录，再致电致歉并听取意见，不要推销。',
   en: 'The robot left this person unhappy, or they asked for somebody. Read the transcript first. Then call, apologise and listen; sell nothing.',
 }
 

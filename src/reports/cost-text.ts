@@ -104,7 +104,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
       ? [
           en
             ? 'What is left of a budget is what the whole campaign has left of it now, whatever days are asked about; what went to seeds is taken off, too.'
-            : '预算剩余指整个活动目前的剩余，与所选日期无关；发给测试名单的费用也已扣除。',
+            : '预算剩余指整个活动目前的剩余，与所选日期无关；发给种子联系人的费用也已扣除。',
         ]
       : []),
     en

@@ -140,7 +140,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     right(en ? 'failed' : '失败'),
     right(en ? 'unknown' : '未知'),
     right(en ? 'seconds, on average' : '平均秒数'),
-    right(en ? 'over 10 min' : '超过10分钟'),
+    right(en ? 'over 10 min' : '超过 10 分钟'),
   ]
   // Where no provider reported, nothing is known: which is not that nothing arrived.
   const line = (name: Cell, of: DeliveryLine) => {

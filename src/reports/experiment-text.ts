@@ -4,7 +4,7 @@ import { boundlessText } from './boundless-price.ts'
 import type { Comparison, ExperimentResult } from './experiment.ts'
 import { fitted, left, type Painter, painter, right, wrap } from './layout.ts'
 import type { TextStyle } from './report.ts'
-import { pValue, type Speech, span, speechOf } from './words.ts'
+import { bracketed, pValue, type Speech, span, speechOf } from './words.ts'
 
 // An experiment as text. Money and means are in the file's own units, which nobody told us.
 
@@ -25,7 +25,7 @@ export function formatExperiment(result: ExperimentResult, outcome: string, styl
       ? [
           en
             ? `Not yet: "${result.control}" is alone; there is nobody to compare with.`
-            : `暂无结论：只有"${result.control}"一组，无从比较。`,
+            : `暂无结论：只有“${result.control}”一组，无从比较。`,
         ]
       : []),
     '',
@@ -106,7 +106,7 @@ function alarmOf({ result, speech }: Pen): string {
       ? `GROUPS ARE OFF, NO CONCLUSION: the split has no share for ${named}. Find out why somebody is there before reading on.`
       : `分组异常，结论不可用：分组比例中没有 ${named}。请先查明为何有人在其中。`
   }
-  const p = tested ? ` (p = ${tested.p.toExponential(1)})` : ''
+  const p = tested ? bracketed(`p = ${tested.p.toExponential(1)}`, speech) : ''
   const sizes = result.arms.map(({ arm, n }) => `${arm} ${speech.count(n)}`).join(en ? ', ' : '，')
   return en
     ? `GROUPS ARE OFF, NO CONCLUSION: ${sizes} are not what the split should give${p}. Find out why before reading on.`

@@ -201,7 +201,7 @@ export function funnelSheet(data: FunnelData, style: TextStyle): Sheet {
   }
   return {
     name: 'funnel',
-    title: en ? 'Where everyone is' : '人都在哪里',
+    title: en ? 'Where everyone is' : '每个人走到了哪一步',
     about: aboutLines(data, speech),
     sentences: [reconciles(data, speech)],
     tables: [path, answers, out],

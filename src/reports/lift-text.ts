@@ -9,7 +9,7 @@ import type { TextStyle } from './report.ts'
 import { pointAt, type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { variantNotes, variantSentences, variantTables } from './variants-text.ts'
 import { alarmSentence, splitNotes, verdictSentence, verdictTone } from './verdict-text.ts'
-import { nothingYet, pValue, type Speech, span } from './words.ts'
+import { bracketed, nothingYet, pValue, type Speech, span } from './words.ts'
 
 // What was won back in words, in both languages: the verdict, the cells and the tiers' own draws, the curves.
 
@@ -157,7 +157,8 @@ function wholeTable(
 
 function notesOf(data: LiftData, speech: Speech): string[] {
   const en = speech.language === 'en'
-  const points = (estimate: Estimate) => `${speech.points(estimate.value)} (${span(speech.points, estimate)})`
+  const points = (estimate: Estimate) =>
+    speech.points(estimate.value) + bracketed(span(speech.points, estimate), speech)
   const notes: string[] = []
   if (data.split.alarm) return notes
   const { sequence } = data.overall

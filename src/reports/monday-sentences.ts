@@ -108,7 +108,7 @@ function runningSentence(
 ): Sentence {
   const en = speech.language === 'en'
   const day = dayOf(week, speech)
-  const days = speech.count(age)
+  const days = `${speech.count(age)} ${age === 1 ? 'day' : 'days'}`
   // The gate of every verdict: with fewer returns a figure would jump by tens of points from one day to the next.
   const points = (effect: Effect | undefined) =>
     effect?.difference.kind === 'estimate' && effect.sequence.kind !== 'not_enough'
@@ -118,15 +118,15 @@ function runningSentence(
   if (own === undefined) {
     return {
       text: en
-        ? `The week of ${day} is ${days} days old; too few came back so far to tell.`
-        : `${day}当周已观察 ${days} 天，目前回来的人太少，暂算不出。`,
+        ? `The week of ${day} is ${days} old; too few came back so far to tell.`
+        : `${day}当周已观察 ${speech.count(age)} 天，目前回来的人太少，暂算不出。`,
       tone: 'faint',
     }
   }
   return {
     text: en
-      ? `The week of ${day} is ${days} days old: ${own} points so far${then === undefined ? '' : `, where the complete week stood at ${then}`}.`
-      : `${day}当周已观察 ${days} 天：目前相差 ${own} 个百分点${then === undefined ? '' : `，完整周同期为 ${then}`}。`,
+      ? `The week of ${day} is ${days} old: ${own} points so far${then === undefined ? '' : `, where the complete week stood at ${then}`}.`
+      : `${day}当周已观察 ${speech.count(age)} 天：目前相差 ${own} 个百分点${then === undefined ? '' : `，完整周同期为 ${then}`}。`,
     tone: 'plain',
   }
 }

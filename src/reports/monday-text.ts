@@ -68,7 +68,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
         ? []
         : [
             en
-              ? `${speech.plain(data.touchesAHead)} messages per person contacted.`
+              ? `Messages per person contacted: ${speech.plain(data.touchesAHead)}.`
               : `触达组人均 ${speech.plain(data.touchesAHead)} 条消息。`,
           ]),
       ...(data.cost.acquisition === undefined

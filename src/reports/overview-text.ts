@@ -19,7 +19,7 @@ import { ANSWERS, REASONS, STATES } from './reasons.ts'
 import type { Discrepancy } from './reconciliation.ts'
 import type { TextStyle } from './report.ts'
 import { alarmSentence, splitNotes, verdictSentence } from './verdict-text.ts'
-import { type Speech, sentence, span, speechOf } from './words.ts'
+import { bracketed, type Speech, sentence, span, speechOf } from './words.ts'
 
 // The overview as text. Rates and differences are drawn beside their figures: an interval is seen before it is read.
 
@@ -65,7 +65,7 @@ function heading(data: OverviewData, speech: Speech, paint: Painter, style: Text
     data.from || data.to
       ? ` · ${speech.word('assignedFrom')} ${data.from ? speech.date(data.from) : '…'} – ${data.to ? speech.date(data.to) : '…'}`
       : ''
-  const about = `${range} · ${speech.word('asOf')} ${speech.moment(data.now)} (${style.timezone ?? 'UTC'})`
+  const about = `${range} · ${speech.word('asOf')} ${speech.moment(data.now)}${bracketed(style.timezone ?? 'UTC', speech)}`
   const [first = '', ...rest] = wrap(`${data.campaign}${about}`, style.width)
   return [paint.strong(data.campaign) + first.slice(data.campaign.length), ...rest]
 }
@@ -361,7 +361,7 @@ function footnotes(data: OverviewData, speech: Speech): string[] {
     notes.push(
       en
         ? `Seeds count nowhere above: ${speech.count(seeds.episodes)} in all, ${speech.money(seeds.cost)}.`
-        : `种子账号不计入以上任何数字：共 ${speech.count(seeds.episodes)} 个，${speech.money(seeds.cost)}。`,
+        : `种子联系人不计入以上任何数字：共 ${speech.count(seeds.episodes)} 人次，${speech.money(seeds.cost)}。`,
     )
   }
   return notes

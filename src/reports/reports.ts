@@ -28,7 +28,10 @@ export const sheetReports = {
   }),
   funnel: sheetReport({
     name: 'funnel',
-    title: { en: 'Where everyone is, from considered to redeemed', 'zh-CN': '从考察到核销，人都在哪里' },
+    title: {
+      en: 'Where everyone is, from considered to redeemed',
+      'zh-CN': '从考察到核销，每个人走到了哪一步',
+    },
     read: readFunnel,
     sheet: funnelSheet,
   }),
@@ -58,7 +61,7 @@ export const sheetReports = {
   }),
   reasons: sheetReport({
     name: 'reasons',
-    title: { en: 'Why people leave', 'zh-CN': '人为什么离开' },
+    title: { en: 'Why people leave', 'zh-CN': '流失原因' },
     read: readLeaving,
     sheet: leavingSheet,
   }),

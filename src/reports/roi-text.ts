@@ -3,7 +3,7 @@ import { MINIMUM_BUYERS, type Roi, type RoiRatio } from '../statistics/roi.ts'
 import type { CostData } from './cost.ts'
 import { left } from './layout.ts'
 import { amountAround, type Cell, type Sheet, type SheetTable } from './sheet.ts'
-import { nothingYet, type Speech, span } from './words.ts'
+import { bracketed, nothingYet, type Speech, span } from './words.ts'
 
 // The ROI in words: a ratio and its interval, or why there is none.
 
@@ -19,7 +19,7 @@ export function roiCell(roi: Roi | NotEnough | undefined, alarm: boolean, speech
   const { value, low, high } = ratio
   const large = isLarge(value)
   const write = (roi: number) => roiText(roi, speech, large)
-  return { text: `${write(value)} (${span(write, ratio)})`, value, interval: { low, high } }
+  return { text: write(value) + bracketed(span(write, ratio), speech), value, interval: { low, high } }
 }
 
 function isLarge(roi: number): boolean {

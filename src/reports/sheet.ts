@@ -3,7 +3,7 @@ import { csvField } from '../config/csv-field.ts'
 import type { Estimate, NotEnough } from '../statistics/estimate.ts'
 import { type Column, fitted, painter, wrap } from './layout.ts'
 import type { TextStyle } from './report.ts'
-import { type Speech, span, speechOf } from './words.ts'
+import { bracketed, type Speech, span, speechOf } from './words.ts'
 
 // A report in words, whatever it is shown on: sentences, tables, charts, notes. Terminal, CSV, page and mail are four
 // ways to write the same sheet, so that none of them can say something else than the others.
@@ -76,7 +76,7 @@ export function amountAround(
   speech: Speech,
 ): Cell {
   return {
-    text: `${speech.money(value)} (${span(speech.money, { low, high })})`,
+    text: speech.money(value) + bracketed(span(speech.money, { low, high }), speech),
     value: value / 1e6,
     interval: { low: low / 1e6, high: high / 1e6 },
   }

@@ -2,6 +2,7 @@ import { dealingText } from './dealings-text.ts'
 import { cellsOf, hanging, painter, wrap } from './layout.ts'
 import { ENDS, REASONS, RECEIPTS, STATES, SUPPRESSIONS, WAITS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
+import { sourceText } from './source-words.ts'
 import { switchReason } from './switch-reason.ts'
 import type { Timeline, TimelineEntry } from './timeline.ts'
 import type { Phrases } from './words.ts'
@@ -70,7 +71,7 @@ export function entryText(entry: TimelineEntry, speech: Speech, brief = false): 
     case 'runs':
       return en
         ? `${entry.campaign}: ${entry.runs === 1 ? '1 run' : `${speech.count(entry.runs)} runs from here to ${speech.moment(entry.last)}`} looked for whom to take in. The answers are kept as counts; who was taken in has an entry here.`
-        : `${entry.campaign}：从此时到 ${speech.moment(entry.last)} 共运行 ${speech.count(entry.runs)} 次，寻找可纳入的人。结果只按人数保存；被纳入者在此另有记录。`
+        : `${entry.campaign}：${entry.runs === 1 ? '运行 1 次' : `从此时到 ${speech.moment(entry.last)} 共运行 ${speech.count(entry.runs)} 次`}，寻找可纳入的人。结果只按人数保存；被纳入者在此另有记录。`
     case 'opened':
       return openedText(entry, speech)
     case 'stage':
@@ -101,7 +102,7 @@ export function entryText(entry: TimelineEntry, speech: Speech, brief = false): 
       const why = sentence(SUPPRESSIONS, wrong ? 'wrong_number' : entry.reason, language)
       return en
         ? `${kind} put on the do-not-contact list: ${why} (${entry.source}).`
-        : `${kind}进入禁止联系名单：${why}（${entry.source}）。`
+        : `${kind}进入禁止联系名单：${why}（${sourceText(entry.source, speech)}）。`
     }
     case 'receipt': {
       const what = sentence(RECEIPTS, entry.event, language)

@@ -6,7 +6,7 @@ import { type Sheet, type SheetTable, within, writing } from './sheet.ts'
 import { costSentences, variantCostTables } from './variant-costs-text.ts'
 import { nameOf } from './variant-words.ts'
 import type { ComparedStep, VariantComparison, VariantFigures } from './variants.ts'
-import { pValue, type Speech, span } from './words.ts'
+import { bracketed, pValue, type Speech, span } from './words.ts'
 
 // Variants of a step in words, in both languages: a sentence a step, and all of them as one table.
 
@@ -139,7 +139,7 @@ function alarmText({ split, variants }: ComparedStep, speech: Speech): string {
     const strayed = speech.count(split.strayed)
     sizes.push(en ? `${strayed} of a variant that has no share` : `${strayed} 人属于没有占比的方案`)
   }
-  const p = split.test.kind === 'tested' ? ` (p = ${split.test.p.toExponential(1)})` : ''
+  const p = split.test.kind === 'tested' ? bracketed(`p = ${split.test.p.toExponential(1)}`, speech) : ''
   return en
     ? `the variants are off, no conclusion: ${sizes.join('; ')}${p}.`
     : `方案分组异常，结论不可用：${sizes.join('；')}${p}。`

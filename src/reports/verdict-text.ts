@@ -1,7 +1,7 @@
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { Effect, SplitCheck, Verdict } from './effect.ts'
 import type { Tone } from './sheet.ts'
-import { type Speech, span } from './words.ts'
+import { bracketed, type Speech, span } from './words.ts'
 
 // The sentences a reader takes away. Each says what is known, of how many, and how sure.
 
@@ -110,7 +110,10 @@ export function alarmSentence({ split }: { readonly split: SplitCheck }, speech:
         : `${speech.word(arm.arm)} ${speech.count(arm.observed)} 人，应为 ${speech.count(arm.expected)} 人`,
     )
     .join(en ? '; ' : '；')
-  const p = split.test.kind === 'tested' && split.test.alarm ? ` (p = ${split.test.p.toExponential(1)})` : ''
+  const p =
+    split.test.kind === 'tested' && split.test.alarm
+      ? bracketed(`p = ${split.test.p.toExponential(1)}`, speech)
+      : ''
   return en ? `GROUPS ARE OFF, NO CONCLUSION: ${arms}${p}.` : `分组异常，结论不可用：${arms}${p}。`
 }
 
@@ -128,7 +131,7 @@ export function splitNotes(
     const versions = split.unknownVersions.join(en ? ', ' : '、')
     notes.push(
       en
-        ? `The split of version ${versions} is not known; its groups were not checked.`
+        ? `The split of ${split.unknownVersions.length === 1 ? `version ${versions} is not known; its` : `versions ${versions} is not known; their`} groups were not checked.`
         : `版本 ${versions} 的分组比例未知，未做检查。`,
     )
   }

@@ -26,7 +26,7 @@ const WORDS = {
   treated: { en: 'contacted', 'zh-CN': '触达组' },
   holdout: { en: 'not contacted', 'zh-CN': '对照组' },
   control: { en: 'never contacted (control)', 'zh-CN': '全局对照组（从不触达）' },
-  seed: { en: 'seed', 'zh-CN': '种子账号' },
+  seed: { en: 'seed', 'zh-CN': '种子联系人' },
   group: { en: 'group', 'zh-CN': '分组' },
   assigned: { en: 'assigned', 'zh-CN': '已分组' },
   contaminated: { en: 'mixed', 'zh-CN': '混组' },
@@ -113,6 +113,11 @@ export function span(
   { low, high }: { readonly low: number; readonly high: number },
 ): string {
   return `${write(low)} … ${write(high)}`
+}
+
+/** What stands behind something in brackets: `12 (3 … 21)`, `12（3 … 21）`. */
+export function bracketed(text: string, { language }: Pick<Speech, 'language'>): string {
+  return language === 'en' ? ` (${text})` : `（${text}）`
 }
 
 /** A p to three digits, the same in every language. */

@@ -26,7 +26,7 @@ const write = (name: string, text: string) => writeFile(join(here.cwd, name), te
 test('plan and doctor say that an offer of imported codes has none', async () => {
   const inChinese = await run(['plan', '--locale', 'zh-CN'], here)
   expect(inChinese.stderr).toContain(
-    'graded-recall.five_off：尚未导入兑换码。请运行 `winback import codes graded-recall.five_off FILE`。',
+    'graded-recall.five_off：尚未导入券码。请运行 `winback import codes graded-recall.five_off FILE`。',
   )
   const plan = await run(['plan', '--locale', 'en'], here)
   expect(plan.stderr).toContain('no codes were imported for graded-recall.five_off')

@@ -197,7 +197,7 @@ describe('a plan in Chinese', () => {
     expect(grid[1]).toContain('1,207')
     expect(lines.join('\n')).toContain('发送费用 ¥0.002，优惠（预计核销）¥344.81')
     expect(lines.join('\n')).toContain('下次运行 2026年3月3日 09:00（Asia/Shanghai）')
-    expect(lines.join('\n')).toContain('400 天后（已分组 9,000 人）可以显示 2 个百分点的差异')
+    expect(lines.join('\n')).toContain('400 天后（已分组 9,000 人）可以检出 2 个百分点的差异')
   })
 })
 

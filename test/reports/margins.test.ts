@@ -277,7 +277,7 @@ describe('the report', () => {
     expect(text).toContain('order 30.0 %')
     expect(text).not.toContain('order_refunded')
     const zh = flat(sheetReports.cost.format(data, chinese))
-    expect(zh).toMatch(/ROI（投资回报率）：\+100% \(.*\)。尚不能判断收益是否高于成本。/)
+    expect(zh).toMatch(/ROI（投资回报率）：\+100%（.*）。尚不能判断收益是否高于成本。/)
     expect(zh).toContain('多赚的毛利')
     const csv = csvOf(sheetReports.cost.sheet(data, english).tables)
     expect(csv).toMatch(/roi\r\n.*ROI with labour.*\r\nall,3,1\.5,/)
@@ -317,7 +317,7 @@ describe('the report', () => {
     const [en, zh] = [english, chinese].map((style) => flat(sheetReports.cost.format(data, style)))
     // 3.00 more margin at 0.09 a head with labour, and at 0.06 without.
     expect(en).toMatch(/ROI: \+32 times \(\+\d[^)]* … \+\d+ times\)\./)
-    expect(zh).toMatch(/ROI（投资回报率）：\+32 倍 \(.* … \+\d+ 倍\)。/)
+    expect(zh).toMatch(/ROI（投资回报率）：\+32 倍（.* … \+\d+ 倍）。/)
     expect(csvOf(sheetReports.cost.sheet(data, english).tables)).toMatch(/\r\nall,3,2\.91,32\.3/)
     const speech = speechOf(english)
     expect([9.99, 10, -10, 12.07, -23.5].map((roi) => roiText(roi, speech))).toEqual([

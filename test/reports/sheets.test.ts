@@ -772,7 +772,7 @@ it('has words for every answer of Fieller, in both languages, and none while the
     confidence: 0.95,
     g: 0.1,
   } as const
-  expect(told(cost)).toEqual(['CN¥2.40 (CN¥2.00 … CN¥3.00)', '¥2.40 (¥2.00 … ¥3.00)'])
+  expect(told(cost)).toEqual(['CN¥2.40 (CN¥2.00 … CN¥3.00)', '¥2.40（¥2.00 … ¥3.00）'])
   // Extra cost and extra recalls a head, as they may turn out; nothing is known to be won in any of them.
   const found = (varianceA: number, covariance: number) =>
     costPerRecall({

@@ -256,7 +256,7 @@ describe('a contact in words', () => {
   it('says why, in English and in Chinese', async () => {
     expect(await lines('angry', 'en')).toEqual([
       'Churn: lost (seen on too few days for a usual pause; silent for 20 days)',
-      'Risk: severe (no sign-in for 20 days; 1 complaint(s) not resolved; latest NPS answer 4)',
+      'Risk: severe (no sign-in for 20 days; 1 complaint not resolved; latest NPS answer 4)',
     ])
     expect(await lines('fortnightly', 'zh-CN')).toEqual([
       '流失判断：沉默但未流失（在其自身节奏内；已沉默 10 天；惯常间隔 14 天）',

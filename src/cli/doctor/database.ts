@@ -278,7 +278,7 @@ async function checkNumbers({ database, loaded }: DatabaseContext, say: Say): Pr
       say(
         'contacts’ numbers have not been compared by the countries that winback.yaml names: who is one person, and who is on ' +
           'the do-not-contact list, is still as it was',
-        '联系人的号码尚未按 winback.yaml 中的国家比对：谁是同一个人、谁在免打扰名单上，仍按之前的结果',
+        '联系人的号码尚未按 winback.yaml 中的国家比对：谁是同一个人、谁在禁止联系名单上，仍按之前的结果',
       ),
       say(
         'The next start of a scheduler, `winback sync` or import of contacts compares them.',
@@ -398,7 +398,10 @@ async function checkVersions(context: DatabaseContext, say: Say): Promise<Findin
       ...(definition.goals
         ? []
         : [
-            say('its goals, so that its margin is what was known last', '目标，因此毛利沿用最后一次已知的值'),
+            say(
+              'its goals, so that its margin is what was known last',
+              '目标，因此毛利率沿用最后一次已知的值',
+            ),
           ]),
       ...(definition.holdout === undefined
         ? [say('its holdout, so that its groups are not checked', '对照组比例，因此不检查分组')]
@@ -407,7 +410,7 @@ async function checkVersions(context: DatabaseContext, say: Say): Promise<Findin
     if (lost.length > 0) {
       const what = say(
         `${name}: reports cannot read ${lost.join(', and ')}`,
-        `${name}：报表读不到${lost.join('；读不到')}`,
+        `${name}：报告读不到${lost.join('；读不到')}`,
       )
       findings.push(notYet('versions', what, upgrade))
     }

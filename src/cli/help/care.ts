@@ -1,7 +1,7 @@
 /** What the verbs say of themselves that keep it healthy. */
 export const CARE: Readonly<Record<string, string>> = {
   // api-keys
-  'Make, show and revoke the keys of the API': '创建、查看和停用 API 密钥',
+  'Make, show and revoke the keys of the API': '创建、查看和吊销 API 密钥',
   'A key is shown once, when it is made; only its hash is kept. Scopes:':
     '密钥只在创建时显示一次，系统只保存其哈希。权限：',
   '  events:write   send events (/v1/identify, track, page, screen, group, alias, batch) and devices':
@@ -17,13 +17,13 @@ export const CARE: Readonly<Record<string, string>> = {
     '  calls          查看电话队列、接手并登记结果',
   'Make a key and show it, once': '创建密钥并显示，仅此一次',
   'The keys there are; never the keys themselves': '列出现有密钥，不显示密钥本身',
-  'End a key for good': '永久停用一个密钥',
+  'End a key for good': '永久吊销一个密钥',
   'who will use it': '使用方名称',
   'what it is good for; repeatable': '权限；可重复',
   'its id, the part between the two underscores': '密钥编号，即两条下划线之间的部分',
   'a write key, as Segment’s libraries want one': '创建写入密钥，可用于 Segment 的 SDK',
   'the keys there are, and when each was last used': '列出现有密钥及最近使用时间',
-  'for good, within seconds on every machine': '永久停用，数秒内在所有机器上生效',
+  'for good, within seconds on every machine': '永久吊销，数秒内在所有机器上生效',
 
   // move
   'Copy everything into another PostgreSQL, such as from the embedded one to your own':
@@ -84,7 +84,7 @@ export const CARE: Readonly<Record<string, string>> = {
     '移出由文件导入的地址。本人退订、投诉的，以及已按要求删除的，仍留在名单中；退信的地址须明确指定才会移出。给出文件时，移出同名文件导入的地址。',
   'one address or number, whichever file put it there': '移出一个地址或号码，不论由哪个文件加入',
   'it was imported as suppressions: says what would go, and why the rest stays':
-    '该文件曾被误当作禁发名单导入：显示哪些会移出，其余为何保留',
+    '该文件曾被误当作禁止联系名单导入：显示哪些会移出，其余为何保留',
   'addresses of a list of your own': '按自己整理的名单移出',
   'an e-mail address or a number': '邮箱地址或号码',
   'many: CSV or NDJSON with columns email or phone; .gz too':

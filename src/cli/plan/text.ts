@@ -344,7 +344,7 @@ function next(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
     return wrap(runs, width)
   }
   return [
-    en ? 'Nothing was changed. To make it run:' : '尚未做任何更改。要使其运行：',
+    en ? 'Nothing was changed. To make it run:' : '尚未做任何更改。如要投入运行：',
     `  ${paint.strong(`winback apply ${plan.campaign} --plan ${plan.hash}`)}`,
   ]
 }

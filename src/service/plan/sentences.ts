@@ -177,7 +177,7 @@ export function betweenText({ step, detectable }: DetectableBetween, speech: Spe
   )
   return en
     ? `${step}: smallest difference between variants that can be shown, at best: ${parts.join(', ')}`
-    : `${step}：方案之间可识别的最小差异（最好情况）：${parts.join('，')}`
+    : `${step}：方案之间可检出的最小差异（最好情况）：${parts.join('，')}`
 }
 
 /** How many people there are to draw on, and how often each. */
@@ -199,7 +199,7 @@ export function whenText({ showable }: PlanFigures, speech: Speech): string {
     const days = speech.count(showable.afterDays)
     const shown = en
       ? `${points} percentage points can be shown after ${days} days, with ${people} assigned.`
-      : `${days} 天后（已分组 ${people} 人）可以显示 ${points} 个百分点的差异。`
+      : `${days} 天后（已分组 ${people} 人）可以检出 ${points} 个百分点的差异。`
     return `${shown}${verdictText(showable, speech)}`
   }
   const why = {
@@ -216,7 +216,7 @@ export function whenText({ showable }: PlanFigures, speech: Speech): string {
   }[showable.why ?? 'too_few']
   return en
     ? `${points} percentage points can never be shown: ${why}.`
-    : `无法显示 ${points} 个百分点的差异：${why}。`
+    : `无法检出 ${points} 个百分点的差异：${why}。`
 }
 
 /** That the verdict asks for more than one look does, and when it has it. */
@@ -258,15 +258,15 @@ export function lackText(
     case 'stock_low':
       return en ? `${offer}: ${some} left of a stock of ${all}` : `${offer}：库存 ${all} 份，仅剩 ${some} 份`
     case 'never_imported':
-      return en ? `${offer}: no codes were imported` : `${offer}：尚未导入兑换码`
+      return en ? `${offer}: no codes were imported` : `${offer}：尚未导入券码`
     case 'codes_out':
-      return en ? `${offer}: no code left of ${all}` : `${offer}：${all} 个兑换码已用完`
+      return en ? `${offer}: no code left of ${all}` : `${offer}：${all} 个券码已用完`
     case 'codes_low':
-      return en ? `${offer}: ${some} codes left of ${all}` : `${offer}：${all} 个兑换码仅剩 ${some} 个`
+      return en ? `${offer}: ${some} codes left of ${all}` : `${offer}：${all} 个券码仅剩 ${some} 个`
     case 'codes_ending':
       return en
         ? `${offer}: ${some} of the ${all} codes left end within a week`
-        : `${offer}：剩余 ${all} 个兑换码中有 ${some} 个将在一周内到期`
+        : `${offer}：剩余 ${all} 个券码中有 ${some} 个将在一周内到期`
   }
 }
 

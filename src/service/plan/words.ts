@@ -66,7 +66,7 @@ export const PLAN_WORDS = {
     en: 'what returns release, were everybody contacted to come back',
     'zh-CN': '回归后发放（假设触达的人全部回来）',
   },
-  showable: { en: 'What can be shown, and when', 'zh-CN': '能显示多大的效果、何时' },
+  showable: { en: 'What can be shown, and when', 'zh-CN': '能检出多大的效果、何时' },
   noPast: {
     en: 'There is no past to guess from, so the widest case is assumed.',
     'zh-CN': '没有历史可供估计，按最不利的情况计算。',
@@ -75,7 +75,7 @@ export const PLAN_WORDS = {
   assigned: { en: 'assigned', 'zh-CN': '已分组' },
   smallest: {
     en: 'smallest effect shown (95 %, power 80 %)',
-    'zh-CN': '可显示的最小差异（95%，检验功效 80%）',
+    'zh-CN': '可检出的最小差异（95%，检验功效 80%）',
   },
   nobodyHeldOut: { en: 'nothing: nobody is held out', 'zh-CN': '无：没有对照组' },
   tooFew: { en: 'nothing: too few people', 'zh-CN': '无：人数太少' },

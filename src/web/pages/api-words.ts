@@ -2,8 +2,8 @@ import type { Language } from '../../reports/words.ts'
 
 /** What the schemas say of their fields is English, for `/openapi.json`; the page says it in the reader's language. */
 const FIELDS: Readonly<Record<string, string>> = {
-  'External id': '外部 ID',
-  'External id; it or anonymousId is needed': '外部 ID；它与 anonymousId 至少要有一个',
+  'External id': '外部编号',
+  'External id; it or anonymousId is needed': '外部编号；它与 anonymousId 至少要有一个',
   'The same at every repeat; known ones change nothing': '重发时保持不变；已收到过的不再生效',
   'When it happened; now where it is missing': '发生时间；缺省为当前时间',
   'What was done: docs/events.md has the names that are understood':
@@ -11,16 +11,16 @@ const FIELDS: Readonly<Record<string, string>> = {
   'Recorded, and durable': '已写入并落盘的条数',
   'Known already by their messageId': '按 messageId 判为已收到过的条数',
   'Attributes of the contact': '联系人的属性',
-  'The id the contact had before': '联系人此前的 ID',
+  'The id the contact had before': '联系人此前的编号',
   'Taken whole or not at all': '要么整批接受，要么全部不接受',
   'Of `web`: the https endpoint of the subscription': '`web` 时为订阅的 https 端点',
   'Of `web` alone': '仅用于 `web`',
   'Rows by table': '各表的行数',
-  'Rows that stay under a random id, so that reports add up': '改用随机 ID 保留的行数，使报告仍能对上',
-  'What the display is acknowledged by': '确认已展示时使用的 ID',
+  'Rows that stay under a random id, so that reports add up': '改用随机编号保留的行数，使报告仍能对上',
+  'What the display is acknowledged by': '确认已展示时使用的编号',
   'What it promises': '所承诺的优惠',
   'Only what may be called now and nobody has taken': '仅限此刻可拨打且无人接手的',
-  'Only what this agent holds': '仅限该坐席手上的',
+  'Only what this agent holds': '仅限该客服手上的',
   '1 to 1000; 100 unless said': '1 至 1000，默认 100',
   'By when it should have been made': '应在此时间前拨打',
   'Its campaign, all calls or everything are paused: nobody can take it meanwhile':

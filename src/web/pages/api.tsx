@@ -1,4 +1,5 @@
 import { Hono } from 'hono'
+import { bracketed } from '../../reports/words.ts'
 import { openapiDocument } from '../openapi/document.ts'
 import { type Field, fieldsOf } from '../openapi/fields.ts'
 import { AREAS, OPERATIONS, type Operation, REFUSED, refusalsOf } from '../openapi/operations.ts'
@@ -80,7 +81,7 @@ function OperationView(props: { visit: Visit; route: string; operation: Operatio
   const { visit, route, operation, described } = props
   const { say, language } = visit
   const { scope } = operation
-  const [type, body] = Object.entries(described.requestBody?.content ?? {})[0] ?? []
+  const [type = '', body] = Object.entries(described.requestBody?.content ?? {})[0] ?? []
   const [answerType = '', answer] = Object.entries(described.responses['200']?.content ?? {})[0] ?? []
   return (
     <details class="card">
@@ -90,7 +91,7 @@ function OperationView(props: { visit: Visit; route: string; operation: Operatio
       <p class="soft">
         {scope === null
           ? say('No key.', '无需密钥。')
-          : `${say('A key with the scope', '密钥权限')} ${scope}: ${SCOPE_WORDS[scope][language]}`}
+          : `${say('A key with the scope', '所需的密钥权限')} ${scope}${say(': ', '：')}${SCOPE_WORDS[scope][language]}`}
       </p>
       {described.parameters.length === 0 ? null : (
         <Fields
@@ -105,7 +106,11 @@ function OperationView(props: { visit: Visit; route: string; operation: Operatio
         />
       )}
       {body === undefined ? null : (
-        <Fields visit={visit} title={`${say('Body', '请求体')} (${type})`} fields={fieldsOf(body.schema)} />
+        <Fields
+          visit={visit}
+          title={say('Body', '请求体') + bracketed(type, visit)}
+          fields={fieldsOf(body.schema)}
+        />
       )}
       {body?.example === undefined ? null : (
         <section aria-label={say('Example', '示例')} tabindex={0}>
@@ -114,7 +119,7 @@ function OperationView(props: { visit: Visit; route: string; operation: Operatio
       )}
       <Fields
         visit={visit}
-        title={`${say('Answer', '返回')} 200 (${answerType})`}
+        title={`${say('Answer', '返回')} 200${bracketed(answerType, visit)}`}
         fields={fieldsOf(answer?.schema)}
       />
       <p class="soft">

@@ -67,7 +67,7 @@ export function aboutText(about: string | null, language: Language): string {
 /** What an entry says besides, by name; in English the names themselves are words. */
 const DETAILS: Readonly<Record<string, string>> = {
   address: '地址',
-  agent: '坐席',
+  agent: '客服',
   annotation: '标注',
   any_import: '含其他文件',
   bounced: '含退信',

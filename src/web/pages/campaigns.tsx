@@ -138,7 +138,7 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
         return back(
           visit,
           visit.say(
-            `Stopped for good; ${cancelled} planned messages were cancelled.`,
+            `Stopped for good; ${cancelled === 1 ? '1 planned message was' : `${cancelled} planned messages were`} cancelled.`,
             `已永久停止，取消 ${cancelled} 条消息。`,
           ),
         )

@@ -134,8 +134,8 @@ function elsewhereText({ say }: Visit, files: readonly string[]): string {
   })
   const rest = files.length - named.length
   const list = named.join(say(', ', '、'))
-  const more =
-    rest === 0 ? '' : say(named.length === 0 ? `${rest} files` : ` and ${rest} more`, `等 ${files.length} 个`)
+  const all = say(rest === 1 ? '1 file' : `${rest} files`, `${rest} 个文件`)
+  const more = rest === 0 ? '' : named.length === 0 ? all : say(` and ${rest} more`, `等 ${files.length} 个`)
   const where =
     rest === 0 ? '' : say(' (`reject_file` in the table `imports`)', '（见表 `imports` 的 `reject_file`）')
   return say(
@@ -265,7 +265,7 @@ async function showContact(
             {consents
               .map(
                 ({ channel, state }) =>
-                  `${named(channel)}: ${state === 'given' ? say('agreed', '已同意') : say('withdrawn', '已撤回')}`,
+                  `${named(channel)}${say(': ', '：')}${state === 'given' ? say('agreed', '已同意') : say('withdrawn', '已撤回')}`,
               )
               .join(' · ')}
           </p>

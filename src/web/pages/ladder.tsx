@@ -5,7 +5,7 @@ import { formatDuration } from '../../config/quantities.ts'
 import { readFreshness } from '../../reports/freshness.ts'
 import { type Rung, readLadder } from '../../reports/ladder.ts'
 import { REASONS } from '../../reports/reasons.ts'
-import { type Phrases, sentence } from '../../reports/words.ts'
+import { bracketed, type Phrases, sentence } from '../../reports/words.ts'
 import { Bar } from './parts.tsx'
 import type { Visit } from './visit.ts'
 
@@ -89,10 +89,10 @@ function entered({ inactive, enter, after = 0 }: Tier, visit: Visit): string {
     return say(`silent for ${from} to ${to}`, `沉默 ${from} 至 ${to}`)
   }
   if (enter === undefined) return ''
-  const subject = subjectOf(enter)
+  const subject = say(subjectOf(enter), subjectOf(enter).replace(/^event /, '事件 '))
   const offset = enter.kind === 'date' ? enter.offset : after
   const length = lengthOf(Math.abs(offset), visit)
-  if (offset === 0) return say(`on ${subject}`, `${subject} 发生时`)
+  if (offset === 0) return say(`on ${subject}`, `${subject} ${enter.kind === 'date' ? '当天' : '发生时'}`)
   return offset < 0
     ? say(`${length} before ${subject}`, `${subject} 之前 ${length}`)
     : say(`${length} after ${subject}`, `${subject} 之后 ${length}`)
@@ -171,7 +171,10 @@ const NAMED = 3
 function whyUnsent({ reasons }: Rung, { say, speech, language }: Visit): string {
   const named = reasons
     .slice(0, NAMED)
-    .map(({ reason, messages }) => `${sentence(REASONS, reason, language)} (${speech.count(messages)})`)
+    .map(
+      ({ reason, messages }) =>
+        sentence(REASONS, reason, language) + bracketed(speech.count(messages), speech),
+    )
   return (
     say('not sent: ', '未发送：') + [...named, ...(reasons.length > NAMED ? ['…'] : [])].join(say(', ', '，'))
   )

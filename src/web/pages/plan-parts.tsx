@@ -241,7 +241,11 @@ export function Steps({ visit, figures }: Part) {
               .flatMap(({ variants }) => variants)
               .map(({ name, share, messages }) => (
                 <small class="soft">
-                  {say('variant', '方案')} {name}: {speech.percent(share)}, {speech.count(messages)}
+                  {say('variant', '方案')} {name}
+                  {say(': ', '：')}
+                  {speech.percent(share)}
+                  {say(', ', '，')}
+                  {speech.count(messages)}
                 </small>
               ))}
             {figures.between
@@ -327,7 +331,7 @@ export function EffectOverTime({ visit, figures }: Part) {
     id: 'effect',
     title: say(
       'The smallest difference that can be shown, in percentage points',
-      '可显示的最小差异（百分点）',
+      '可检出的最小差异（百分点）',
     ),
     xTitle: say('days from now, the observation included', '距今天数（含观察期）'),
     x: 'number',

@@ -104,11 +104,11 @@ async function Decision({ visit, plan }: { visit: Visit; plan: PlanRow }) {
   const fields = { plan: String(plan.planId) }
   return (
     <div class="card" id="decide">
-      <h2>{say('Make it run', '使其运行')}</h2>
+      <h2>{say('Make it run', '投入运行')}</h2>
       <p>
         {say(
           'What is approved is exactly this plan: it is refused if a file changed since. Whoever is under way keeps the version they began with.',
-          '批准的正是此计划：此后若有文件改动，将被拒绝。已在途的人沿用其开始时的版本。',
+          '批准的正是此计划：此后若有文件改动，将被拒绝。进行中的人沿用其开始时的版本。',
         )}
       </p>
       <div class="row">

@@ -118,7 +118,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           throw new WinbackError('report.unknown', say('There is no such report', '没有此报告'), {
             remedy: say(
               `There are ${NAMES.join(', ')}, of campaigns that were applied.`,
-              `已应用的活动有 ${NAMES.join('、')}。`,
+              `应用过的活动有以下报告：${NAMES.join('、')}。`,
             ),
           })
         }

@@ -43,7 +43,7 @@ export function settingsPages(dependencies: PagesDependencies): Hono {
     const link = `${base}${await issueLink(tx, user.userId, visit.now)}`
     return visit.say(
       `For ${user.name}, once, within a week: ${link}`,
-      `给 ${user.name} 的链接（一次有效，一周内）：${link}`,
+      `给 ${user.name} 的链接（一周内有效，仅可使用一次）：${link}`,
     )
   }
   const named = async (visit: Visit, work: (user: User) => Promise<string>): Promise<string> => {
@@ -173,7 +173,7 @@ function Users({ visit, users, refused }: Section & { users: readonly User[] }) 
         columns={[
           { title: say('Name', '用户名') },
           { title: say('Role', '角色') },
-          { title: say('Last seen', '最近使用') },
+          { title: say('Last seen', '最近访问') },
           { title: '' },
         ]}
         rows={users.map((each) => [
