@@ -69,7 +69,7 @@ async function runSignals(context: DatabaseContext, options: SignalsOptions): Pr
     const onProgress = (done: number) => progress.update(done, 0, say(`${done} contacts`, `${done} 位联系人`))
     try {
       if (options.all) await markEverybody(database)
-      await countActivity(database, workspace)
+      await countActivity(database, workspace, now)
       recomputed = await refreshSignals(database, rules, now, onProgress)
       if (options.refit) await fitSignals(database, rules, workspace.signals.return, now)
       else recomputed += (await freshenSignals({ database, workspace, clock })).contacts

@@ -1,9 +1,10 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { earlier } from '../clock.ts'
 import { type Chunk, chunksAfter, inChunk } from '../database/chunks.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 
-// What contacts did, summed up in contact_activity by the types that count. Ingest adds to it what is new; where the
-// workspace counts other types than it did, everything is summed anew.
+// What contacts did by the types that count: summed up for each in contact_activity, and in feed_days for each day. Ingest
+// adds to it what is new; where the workspace counts other types than it did, everything is summed anew.
 
 /** As winback.yaml says them. */
 export interface CountedTypes {
@@ -43,11 +44,20 @@ export function sumsSql({ activity, orders }: CountedTypes, events: SQL): SQL {
     FROM (SELECT * FROM ${events}) event WHERE ${counts} OR ${ordered} GROUP BY contact_id`
 }
 
+/** What came on each UTC day, in the order of days. @param events as {@link sumsSql} takes them */
+export function feedSql({ activity, orders }: CountedTypes, events: SQL): SQL {
+  return sql`
+    SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, count(*), max(occurred_at)
+    FROM (SELECT * FROM ${events}) event
+    WHERE type = ANY(${sql.param([...activity])}::text[]) OR type = ${orders.event}
+    GROUP BY day ORDER BY day`
+}
+
 /**
  * Sums up anew what everybody did, if the sums are by other types than these: who did only what counts since would look as
  * if they had done nothing, and be written to. One statement where nothing has changed. Interrupted, it is begun anew.
  */
-export async function countActivity(database: Database, counted: CountedTypes): Promise<void> {
+export async function countActivity(database: Database, counted: CountedTypes, now: Date): Promise<void> {
   const wanted = JSON.stringify([counted.orders.event, ...counted.activity])
   const [known] = await rows<{ kept: string | null; rules: string | null; begun: boolean }>(
     database,
@@ -61,6 +71,7 @@ export async function countActivity(database: Database, counted: CountedTypes): 
     for (const chunk of await chunksAfter(database, 0)) {
       await transaction(database, (tx) => countChunk(tx, chunk, counted))
     }
+    await transaction(database, (tx) => countFeed(tx, counted, now))
   }
   await execute(
     database,
@@ -96,5 +107,21 @@ async function countChunk(tx: Transaction, chunk: Chunk, counted: CountedTypes):
             a.first_order_at, a.last_order_at)
           IS DISTINCT FROM (f.silent_since, f.last_active_at, f.first_active_at, f.activity_count, f.orders_count,
             f.orders_total, f.first_order_at, f.last_order_at)`,
+  )
+}
+
+/** Seconds of the feed that selections look at, and a day. */
+const FEED = 31 * 86_400
+
+/** By the types of before, a feed of those that count by now would look broken for weeks, and no run go out. */
+async function countFeed(tx: Transaction, counted: CountedTypes, now: Date): Promise<void> {
+  // Whoever records events counts them at the end: it has done so by now, or does so afterwards.
+  await tx.client.query('LOCK TABLE feed_days IN SHARE ROW EXCLUSIVE MODE')
+  const since = earlier(now, FEED).toISOString().slice(0, 10)
+  await execute(tx, sql`DELETE FROM feed_days WHERE day >= ${since}::date`)
+  await execute(
+    tx,
+    sql`INSERT INTO feed_days (day, events, newest_at)
+        ${feedSql(counted, sql`activity WHERE occurred_at >= ${`${since}T00:00:00Z`}::timestamptz`)}`,
   )
 }

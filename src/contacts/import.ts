@@ -80,7 +80,7 @@ export async function importActivity(
 ): Promise<ImportSummary> {
   const now = options.clock.now()
   const types = countTypes(options.workspace)
-  await countActivity(database, options.workspace)
+  await countActivity(database, options.workspace, now)
   const summary = await importFile(database, file, options, {
     kind: 'activity',
     fields: ACTIVITY_FIELDS,

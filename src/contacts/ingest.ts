@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { stripesSharedSql } from '../database/stripes.ts'
-import { type CountedTypes, heldTotal, sumsSql } from './activity-sums.ts'
+import { type CountedTypes, feedSql, heldTotal, sumsSql } from './activity-sums.ts'
 import type { Hooks } from './hooks.ts'
 
 /** What an ingest must know of the workspace. */
@@ -144,10 +144,7 @@ async function countFeed(tx: Transaction, workspace: ActivityRules): Promise<voi
   await rows(
     tx,
     sql`INSERT INTO feed_days (day, events, newest_at)
-        SELECT (occurred_at AT TIME ZONE 'UTC')::date AS day, count(*), max(occurred_at)
-        FROM new_activity
-        WHERE type = ANY(${sql.param([...workspace.activity])}::text[]) OR type = ${workspace.orders.event}
-        GROUP BY day ORDER BY day
+        ${feedSql(workspace, sql`new_activity`)}
         ON CONFLICT (day) DO UPDATE SET
           events = feed_days.events + excluded.events,
           newest_at = greatest(feed_days.newest_at, excluded.newest_at)`,

@@ -27,7 +27,7 @@ export async function freshenSignals(
   const { database, workspace, clock } = runtime
   const rules = rulesOf(workspace)
   const now = clock.now()
-  await countActivity(database, workspace)
+  await countActivity(database, workspace, now)
   const contacts = await refreshSignals(database, rules, now)
   const last = await readFit(database, now)
   const due = lastTick(workspace.signals.refit, workspace.timezone, now)

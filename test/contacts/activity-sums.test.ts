@@ -35,12 +35,17 @@ async function fill(shop: Shop): Promise<Shop> {
   return shop
 }
 
-const summed = ({ database }: Shop) =>
-  rows<Record<string, unknown>>(
+async function summed({ database }: Shop): Promise<Record<string, unknown>> {
+  const contacts = await rows<Record<string, unknown>>(
     database,
     sql`SELECT external_id, to_jsonb(a) - 'contact_id' AS sums FROM contacts JOIN contact_activity a USING (contact_id)
         ORDER BY external_id`,
   )
+  return {
+    contacts,
+    feed: await rows(database, sql`SELECT day::text, events, newest_at FROM feed_days ORDER BY day`),
+  }
+}
 
 it('sums up anew what everybody did where other types count: of what came before, and of nothing twice', async () => {
   const [shop, asked] = [await fill(await open(BEFORE)), await fill(await open(AFTER))]
