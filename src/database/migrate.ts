@@ -177,8 +177,9 @@ async function apply(client: PoolClient, schema: string, open: readonly Migratio
   })
 }
 
-/** What is missing is told by what the right was asked of: the database, or the schema and what is in it. */
+/** A right that is missing is told by what it was asked of: the database, or the schema and what is in it. */
 function migrationRemedy(cause: unknown, schema: string): string {
+  if (codeOf(cause) === '25006') return 'Where it is a standby, DATABASE_URL has to name the primary.'
   if (codeOf(cause) !== '42501') return 'Mend what it names, and run this again.'
   return /for database/.test(messageOf(cause))
     ? `Let the role make the schema "${schema}" (GRANT CREATE ON DATABASE … TO …;), or make it: CREATE SCHEMA "${schema}" AUTHORIZATION …;`

@@ -345,6 +345,11 @@ test('what the role of the database lacks is said before a verb needs it', async
     expect.stringContaining('may make no schema, which a queue on the database asks for'),
     expect.stringMatching(/^\d+ tables/),
   ])
+  // As on a standby.
+  await administer(`ALTER ROLE ${role.name} SET default_transaction_read_only = on`)
+  expect(await lacks()).toEqual([
+    'nothing can be written there: it is a standby, or read-only → DATABASE_URL has to name the primary.',
+  ])
   await execute(database, sql`DROP OWNED BY ${sql.identifier(role.name)} CASCADE`)
   await administer(`DROP ROLE ${role.name}`)
 })

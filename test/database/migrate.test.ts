@@ -81,6 +81,18 @@ describe('migrate', () => {
     }
   })
 
+  it('says of a standby, where nothing can be written, which server is wanted', async () => {
+    const { url } = await freshDatabase()
+    await administer(
+      `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET default_transaction_read_only = on`,
+    )
+    const standby = connect(url)
+    await expect(migrate(standby)).rejects.toMatchObject({
+      remedy: expect.stringContaining('name the primary'),
+    })
+    await standby.close()
+  })
+
   it('refuses a schema that a later version has migrated', async () => {
     const database = await freshDatabase()
     await rows(

@@ -20,7 +20,7 @@ import { type Say, sayIn } from '../locale.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { type DatabaseContext, embeddedDirectory } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
-import { type Finding, fine, notYet, reasonOf, wrong } from './finding.ts'
+import { type Finding, fine, notYet, reasonOf, unavailable, wrong } from './finding.ts'
 
 /** Leases are the database's time, everything else is this machine's: they must not be far apart. */
 const TOLERATED_SKEW_MS = 5000
@@ -84,6 +84,8 @@ interface Rights {
   readonly schema: string
   /** Whether the schema is there; where it is not, nothing is said of `looks`, `fills`, `reads` and `foreign`. */
   readonly made: boolean
+  /** Whether nothing can be written at all. */
+  readonly closed: boolean
   readonly creates: boolean
   readonly temporary: boolean
   readonly looks: boolean
@@ -100,6 +102,7 @@ async function readRights({ database, loaded }: DatabaseContext): Promise<Rights
   const [found] = await rows<Omit<Rights, 'schema' | 'queue'>>(
     database,
     sql`SELECT quote_ident(current_user) AS role, quote_ident(current_database()) AS name, s.oid IS NOT NULL AS made,
+          current_setting('transaction_read_only') = 'on' AS closed,
           has_database_privilege(current_database(), 'CREATE') AS creates,
           has_database_privilege(current_database(), 'TEMPORARY') AS temporary,
           coalesce(has_schema_privilege(s.oid, 'USAGE'), false) AS looks,
@@ -117,6 +120,15 @@ async function readRights({ database, loaded }: DatabaseContext): Promise<Rights
 /** What the role lacks, and the statement that gives it. */
 function judgeRights(rights: Rights, say: Say): Finding[] {
   const { role, name, schema, made, creates, temporary, looks, fills, foreign, queue } = rights
+  if (rights.closed) {
+    return [
+      unavailable(
+        'database',
+        say('nothing can be written there: it is a standby, or read-only', '无法写入：它是备库，或设为只读'),
+        say('DATABASE_URL has to name the primary.', 'DATABASE_URL 须指向主库。'),
+      ),
+    ]
+  }
   const lacks = (found: string, statement: string) =>
     wrong('database', found, say(`Have it run: ${statement}`, `请执行：${statement}`))
   return [
