@@ -91,14 +91,16 @@ export async function findPlanted(
 
 const WORDS = {
   en: {
+    percent: ' %',
     title: 'Who they really are, and whom the signals found on the first day',
     heads: ['', 'planted', 'found', 'rightly', 'found of planted', 'right of found'],
     names: {} as Readonly<Record<string, string>>,
     note: 'Quiet or lost: of those silent for three days. A fall in use raises a grade and is not planted.',
   },
   'zh-CN': {
+    percent: '%',
     title: '真实情况与首日信号的判断',
-    heads: ['', '预设', '识别', '正确', '识别率', '准确率'],
+    heads: ['', '预设', '识别', '正确', '识别率', '精确率'],
     names: {
       'only quiet': '假性流失',
       'really lost': '真实流失',
@@ -115,7 +117,8 @@ const WORDS = {
 export function formatPlanted(findings: readonly PlantedFinding[], locale: string, color: boolean): string {
   const paint = painter(color)
   const words = WORDS[locale.startsWith('zh') ? 'zh-CN' : 'en']
-  const share = (part: number, whole: number) => (whole === 0 ? '' : `${((part / whole) * 100).toFixed(0)} %`)
+  const share = (part: number, whole: number) =>
+    whole === 0 ? '' : `${((part / whole) * 100).toFixed(0)}${words.percent}`
   return [
     paint.strong(words.title),
     ...table(

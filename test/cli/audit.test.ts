@@ -43,6 +43,16 @@ test('every verb says whether it changes anything, and every action has words in
   expect(besides.filter((name) => detailText({ [name]: 1 }, 'zh-CN') === `${name}：1`)).toEqual([])
 })
 
+test('what an entry says besides is said in Chinese, codes too; what somebody wrote stays as it is', () => {
+  const said = (detail: Record<string, unknown>) => detailText(detail, 'zh-CN')
+  expect(said({ outcome: 'call_back', full: true })).toBe('结果：约定再打，全部重读：是')
+  expect(said({ decision: 'withdrawn', kind: 'phone', role: 'agent' })).toBe(
+    '决定：撤回，类别：手机，角色：客服',
+  )
+  expect(said({ reason: 'given', scopes: ['read'] })).toBe('原因：given，权限：["read"]')
+  expect(detailText({ outcome: 'call_back', full: true }, 'en')).toBe('outcome call_back, full true')
+})
+
 test('a command under another is named with it', () => {
   const [apiKeys] = verbs.flatMap((verb) => verb(async () => {})).filter((each) => each.name() === 'api-keys')
   expect(apiKeys && verbOf(apiKeys)).toBe('api-keys')

@@ -466,6 +466,10 @@ describe('Monday', () => {
     expect(text).toContain('against 90 the week before')
     expect(text).toContain('Brings in: a recall counts CN¥40.00, as the campaign says')
     expect(text).toContain('The week of Feb 9, 2026 is 3 days old; too few came back so far to tell.')
+    const young = { ...data, running: data.running && { ...data.running, age: 1 }, touchesAHead: 1 }
+    const early = sheetReports.monday.format(young, english).replaceAll(/\s+/g, ' ')
+    expect(early).toContain('The week of Feb 9, 2026 is 1 day old;')
+    expect(early).toContain('Messages per person contacted: 1.')
     // The ends of each interval stand in the CSV as numbers, and contain the figure.
     for (const [id, row] of [
       ['weeks', 'complete, Jan 12, 2026'],

@@ -941,6 +941,8 @@ test('who is not there, or nobody at all, is said in Chinese to whoever reads Ch
     ).text()
   expect(await read('/contacts/nobody', 'zh-CN')).toContain('没有此联系人')
   expect(await read('/contacts/nobody', 'en')).toContain('No contact has the external id')
+  expect(await read('/outbox?channel=fax', 'zh-CN')).toContain('此处没有渠道“fax”')
+  expect(await read('/campaigns/spring/reports/gone', 'zh-CN')).toContain('应用过的活动有以下报告：monday、')
   nobodyYet = true
   expect(await read('/templates', 'zh-CN')).toContain('尚无联系人')
   // What was chosen stays, with what is wrong at its field.

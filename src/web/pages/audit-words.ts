@@ -1,4 +1,6 @@
-import type { Language, Phrases } from '../../reports/words.ts'
+import { OUTCOME_WORDS } from '../../reports/call-words.ts'
+import { type Language, type Phrases, sentence } from '../../reports/words.ts'
+import { ROLE_WORDS } from './role-words.ts'
 
 /** What was done, by the action's name. */
 export const AUDIT_WORDS: Phrases = {
@@ -93,13 +95,28 @@ const DETAILS: Readonly<Record<string, string>> = {
   version: '版本',
 }
 
-/** What an entry says besides, in one line. A name that has no Chinese stands as it is. */
+/** Values that are codes, by the name they stand behind; in English the codes themselves are words. */
+const VALUES: Readonly<Record<string, Phrases>> = {
+  decision: { given: { en: 'given', 'zh-CN': '同意' }, withdrawn: { en: 'withdrawn', 'zh-CN': '撤回' } },
+  kind: { email: { en: 'email', 'zh-CN': '邮箱' }, phone: { en: 'phone', 'zh-CN': '手机' } },
+  outcome: OUTCOME_WORDS,
+  role: ROLE_WORDS,
+}
+
+function valueText(name: string, value: unknown, language: Language): string {
+  if (typeof value === 'object') return JSON.stringify(value)
+  if (language === 'en') return String(value)
+  if (typeof value === 'boolean') return value ? '是' : '否'
+  return sentence(VALUES[name] ?? {}, String(value), language)
+}
+
+/** What an entry says besides, in one line. What has no Chinese stands as it is. */
 export function detailText(detail: Readonly<Record<string, unknown>> | null, language: Language): string {
   const [space, comma] = language === 'en' ? [' ', ', '] : ['：', '，']
   return Object.entries(detail ?? {})
     .map(([name, value]) => {
       const words = language === 'en' ? name : (DETAILS[name] ?? name)
-      return `${words}${space}${typeof value === 'object' ? JSON.stringify(value) : String(value)}`
+      return `${words}${space}${valueText(name, value, language)}`
     })
     .join(comma)
 }

@@ -1,6 +1,9 @@
 import { WinbackError } from '../../errors.ts'
 import type { Visit } from './visit.ts'
 
+/** What can be chosen, by the name in the address. */
+const CHOICES = { campaign: '活动', channel: '渠道', locale: '语言', step: '步骤', what: '结果' } as const
+
 /**
  * What the address of a page chooses of what there is; undefined where it chooses nothing. One that is not there is refused:
  * the figures or messages of another would be taken for it.
@@ -9,7 +12,7 @@ import type { Visit } from './visit.ts'
  */
 export function chosen<Name extends string>(
   visit: Visit,
-  by: string,
+  by: keyof typeof CHOICES,
   there: readonly Name[],
 ): Name | undefined {
   const asked = visit.c.req.query(by)?.trim()
@@ -18,7 +21,7 @@ export function chosen<Name extends string>(
   if (found !== undefined) return found
   throw new WinbackError(
     'choice.unknown',
-    visit.say(`There is no ${by} "${asked}" here`, `此处没有 ${by}“${asked}”`),
+    visit.say(`There is no ${by} "${asked}" here`, `此处没有${CHOICES[by]}“${asked}”`),
     { remedy: visit.say(`There are: ${there.join(', ')}.`, `可选：${there.join('、')}。`) },
   )
 }
