@@ -55,8 +55,10 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
     }
   } catch (cause) {
     if (cause instanceof WinbackError) throw cause
+    // Of a server that is gone, this cannot be asked either.
+    const made = await isMade(session, database.schema).catch(() => true)
     throw new WinbackError('database.migration', `the migration failed: ${messageOf(cause)}`, {
-      remedy: `Nothing was applied. ${migrationRemedy(cause, database.schema)}`,
+      remedy: `Nothing was applied. ${migrationRemedy(cause, database.schema, made)}`,
       cause,
     })
   } finally {
@@ -161,11 +163,7 @@ async function apply(client: PoolClient, schema: string, open: readonly Migratio
   )
   const table = sql`${sql.identifier(schema)}.__drizzle_migrations`
   await transactionOn(client, async (tx) => {
-    const [found] = await rows<{ exists: boolean }>(
-      tx,
-      sql`SELECT to_regnamespace(${schema}) IS NOT NULL AS exists`,
-    )
-    if (!found?.exists) await execute(tx, sql`CREATE SCHEMA ${sql.identifier(schema)}`)
+    if (!(await isMade(tx, schema))) await execute(tx, sql`CREATE SCHEMA ${sql.identifier(schema)}`)
     await execute(
       tx,
       sql`CREATE TABLE IF NOT EXISTS ${table} (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
@@ -177,13 +175,21 @@ async function apply(client: PoolClient, schema: string, open: readonly Migratio
   })
 }
 
-/** A right that is missing is told by what it was asked of: the database, or the schema and what is in it. */
-function migrationRemedy(cause: unknown, schema: string): string {
+async function isMade(session: Session, schema: string): Promise<boolean> {
+  const [found] = await rows<{ made: boolean }>(
+    session,
+    sql`SELECT to_regnamespace(${schema}) IS NOT NULL AS made`,
+  )
+  return found?.made === true
+}
+
+/** Told by its code and by what there is: the server may say it in any language. */
+function migrationRemedy(cause: unknown, schema: string, made: boolean): string {
   if (codeOf(cause) === '25006') return 'Where it is a standby, DATABASE_URL has to name the primary.'
   if (codeOf(cause) !== '42501') return 'Mend what it names, and run this again.'
-  return /for database/.test(messageOf(cause))
-    ? `Let the role make the schema "${schema}" (GRANT CREATE ON DATABASE … TO …;), or make it: CREATE SCHEMA "${schema}" AUTHORIZATION …;`
-    : `The schema "${schema}" and all that is in it have to belong to the role: ALTER SCHEMA, and each table, function and sequence, OWNER TO …;`
+  return made
+    ? `The schema "${schema}" and all that is in it have to belong to the role: ALTER SCHEMA, and each table, function and sequence, OWNER TO …;`
+    : `Let the role make the schema "${schema}" (GRANT CREATE ON DATABASE … TO …;), or make it: CREATE SCHEMA "${schema}" AUTHORIZATION …;`
 }
 
 async function drawSettings(session: Session): Promise<void> {

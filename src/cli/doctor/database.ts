@@ -22,7 +22,7 @@ import { type DatabaseContext, embeddedDirectory } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
 import { type Finding, fine, notYet, reasonOf, unavailable, wrong } from './finding.ts'
 
-/** Leases are the database's time, everything else is this machine's: they must not be far apart. */
+/** Whoever works on the database goes by its time; what is signed for a provider bears this machine's. */
 const TOLERATED_SKEW_MS = 5000
 /** Feeds come nightly at the slowest; campaigns say more exactly what they need. */
 const FEED_MAX_AGE_S = 36 * 3600
