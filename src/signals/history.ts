@@ -175,13 +175,16 @@ function saidSql(): SQL {
   const review = sql`${is('review')} AND ${numberSql('rating')} IS NOT NULL`
   const newest = (value: SQL, where: SQL) =>
     sql`(array_agg(${value} ORDER BY occurred_at DESC, ${value}) FILTER (WHERE ${where}))[1]`
+  const ends = sql`(properties ->> 'ends_at')`
+  // As databases and programs write it that know no zone: it is in UTC, as a date alone is.
+  const zoned = sql`CASE WHEN ${ends} ~ '^[0-9-]{10}[T ][0-9:.]+$' THEN replace(${ends}, ' ', 'T') || 'Z' ELSE ${ends} END COLLATE "C"`
   return sql`said AS (
       SELECT contact_id,
         ${newest(numberSql('score'), nps)} AS nps,
         max(occurred_at) FILTER (WHERE ${nps}) AS nps_at,
         ${newest(numberSql('rating'), review)} AS review_rating,
         max(occurred_at) FILTER (WHERE ${review}) AS review_at,
-        ${newest(sql`properties ->> 'ends_at'`, is('subscription_started'))} AS ends_text
+        ${newest(zoned, is('subscription_started'))} AS ends_text
       FROM events WHERE ${is('nps', 'review', 'subscription_started')} GROUP BY contact_id
     )`
 }

@@ -93,6 +93,9 @@ beforeAll(async () => {
     ...sessions('leaver', [2]),
     event('leaver', 'subscription_started', 40, { ends_at: ago(-3) }),
     event('leaver', 'subscription_ended', 5),
+    // Over, as a database shows it, and as a program writes it that knows no zones.
+    event('lapsed', 'subscription_started', 40, { ends_at: '2026-05-30 00:00:00' }),
+    event('naive', 'subscription_started', 40, { ends_at: '2026-05-30T00:00:00.000000' }),
     // For ever, as a system to the west of Greenwich writes it.
     ...sessions('lifelong', [2]),
     event('lifelong', 'subscription_started', 40, { ends_at: '9999-12-31T23:59:59-05:00' }),
@@ -224,6 +227,8 @@ describe('memberships and the rest', () => {
       leaver: false,
       changed: true,
       lifelong: true,
+      lapsed: false,
+      naive: false,
       critic: false,
     })
     expect(await read('membership.left')).toMatchObject({
@@ -232,6 +237,8 @@ describe('memberships and the rest', () => {
       leaver: -5 * 86_400,
       changed: 3 * 86_400,
       lifelong: null,
+      lapsed: -2 * 86_400,
+      naive: -2 * 86_400,
     })
   })
 
