@@ -5,8 +5,15 @@ import { duration, percentage } from './quantities.ts'
 
 const score = z
   .union([z.int().min(1).max(5), z.string().regex(/^[1-5]\.\.[1-5]$/, 'expected a score such as 4 or 3..5')])
-  .transform((value) => {
+  .transform((value, context) => {
     const [from = 1, to = from] = String(value).split('..').map(Number)
+    if (from > to) {
+      context.addIssue({
+        code: 'custom',
+        message: `expected the lower end before the upper end, found ${value}`,
+      })
+      return z.NEVER
+    }
     return { from, to }
   })
 

@@ -810,6 +810,12 @@ test('a channel that is known and not set up', () => {
   )
 })
 
+test('a range of scores upside down, which nobody is in, is refused', () => {
+  const text = `${WORKSPACE_YAML}signals: { rfm: { segments: [{ segment: best, recency: 5..4 }, { segment: rest }] } }\n`
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '.')
+  expect(problems).toMatchObject([{ message: 'expected the lower end before the upper end, found 5..4' }])
+})
+
 test('a channel that is awaited is no mistake, and has its windows and caps already', () => {
   const ahead = changed(
     ['channel: [email, log]', 'channel: [push, sms]'],
