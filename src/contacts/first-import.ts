@@ -199,7 +199,7 @@ async function dropIndexes(tx: Transaction): Promise<Dropped> {
   const indexes = await rows<{ name: string; definition: string }>(
     tx,
     sql`SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition FROM pg_index
-        WHERE indrelid IN ('contacts'::regclass, 'contact_activity'::regclass)
+        WHERE indrelid IN ('external_ids'::regclass, 'contacts'::regclass, 'contact_activity'::regclass)
           AND NOT indisunique AND NOT indisexclusion
         ORDER BY indexrelid`,
   )

@@ -499,4 +499,38 @@ describe('a breaker', () => {
     const tripped = await watchCampaigns(pipeline.database, pipeline.clock.now(), pipeline.worker.book)
     expect(tripped[0]?.event).toBe(event)
   })
+
+  it('of a campaign’s own stop rules looks up who left lately, however many ever have', async () => {
+    const pipeline = await open(5, { stop: { unsubscribe: '1%' } })
+    await work(pipeline, none)
+    const { database, clock, worker } = pipeline
+    const longAgo = new Date(START.getTime() - 400 * DAY * 1000)
+    await execute(
+      database,
+      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+        SELECT 'email', sha256(no::text::bytea), 'unsubscribe', 'page', ${longAgo} FROM generate_series(1, 20000) no`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+        SELECT 1000000 + no, ${longAgo}, '{email}', '{}', 'page' FROM generate_series(1, 20000) no`,
+    )
+    await execute(database, sql`ANALYZE suppressions, preferences`)
+    const one = connect(database.url, { schema: database.schema, max: 1 })
+    const readWhole = async () => {
+      await execute(one, sql`SELECT pg_stat_force_next_flush()`)
+      return await rows<{ name: string; read: number }>(
+        one,
+        sql`SELECT relname AS name, seq_tup_read AS read FROM pg_stat_user_tables
+          WHERE relname IN ('suppressions', 'preferences') ORDER BY 1`,
+      )
+    }
+    try {
+      const before = await readWhole()
+      expect(await watchCampaigns(one, clock.now(), worker.book)).toEqual([])
+      expect(await readWhole()).toEqual(before)
+    } finally {
+      await one.close()
+    }
+  })
 })

@@ -46,11 +46,15 @@ export const contacts = pgTable(
   ],
 )
 
-export const externalIds = pgTable('external_ids', {
-  /** Compared byte by byte (COLLATE "C", by migration 0016): the beginning of an id is a range of the index. */
-  externalId: text('external_id').primaryKey(),
-  contactId: id('contact_id').notNull(),
-})
+export const externalIds = pgTable(
+  'external_ids',
+  {
+    /** Compared byte by byte (COLLATE "C", by migration 0016): the beginning of an id is a range of the index. */
+    externalId: text('external_id').primaryKey(),
+    contactId: id('contact_id').notNull(),
+  },
+  (t) => [index('external_ids_contact').on(t.contactId)],
+)
 
 /**
  * What a contact did, summed up; kept apart from the contact's JSONB because it changes with every session.
@@ -112,6 +116,7 @@ export const suppressions = pgTable(
       'suppressions_reason',
       sql`${t.reason} IN ('hard_bounce', 'complaint', 'unsubscribe', 'manual', 'erased')`,
     ),
+    index('suppressions_left').on(t.suppressedAt).where(sql`reason = 'unsubscribe'`),
   ],
 )
 

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { check, pgTable, primaryKey, serial, smallint, text } from 'drizzle-orm/pg-core'
+import { check, index, pgTable, primaryKey, serial, smallint, text } from 'drizzle-orm/pg-core'
 import { at, bytea, id } from './columns.ts'
 
 /** Keys of signed links. The newest that is not retired signs; all that are not retired verify. */
@@ -57,6 +57,7 @@ export const preferences = pgTable(
   (t) => [
     primaryKey({ columns: [t.contactId, t.chosenAt] }),
     check('preferences_frequency', sql`(${t.atMost} IS NULL) = (${t.withinDays} IS NULL)`),
+    index('preferences_left').on(t.chosenAt).where(sql`cardinality(channels_off) > 0`),
   ],
 )
 

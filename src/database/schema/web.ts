@@ -74,7 +74,11 @@ export const audit = pgTable(
     /** Where from: an internet address; null of a terminal. */
     address: text('address'),
   },
-  (t) => [index('audit_about').on(t.about), check('audit_via', sql`${t.via} IN ('web', 'api', 'cli')`)],
+  (t) => [
+    index('audit_about').on(t.about),
+    index('audit_reasons').on(t.auditId).where(sql`detail ->> 'reason' IS NOT NULL`),
+    check('audit_via', sql`${t.via} IN ('web', 'api', 'cli')`),
+  ],
 )
 
 /** Plans that wait for somebody to approve them, and what became of them. */
