@@ -12,11 +12,12 @@ import { ANSWERS, REASONS, STATES, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
 import { bracketed, sentence } from '../reports/words.ts'
 import { openRuntime, type Runtime } from '../service/runtime.ts'
-import { freshenSignals } from '../service/signals.ts'
+import { freshen, freshenSignals } from '../service/signals.ts'
 import { type BatchResult, processBatch } from '../touchpoints/batch.ts'
 import { type Batch, dispatchDue } from '../touchpoints/dispatch.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { appliedCampaign } from './applied-campaign.ts'
+import { warnOfCountedTypes } from './counted-types.ts'
 import { currentVersion } from './current-version.ts'
 import { reasonOf } from './doctor/finding.ts'
 import { PATIENCE } from './ending.ts'
@@ -119,7 +120,11 @@ async function runRun(
   // The run speaks of one moment; what is sent looks at the clock again and again, for it may take all evening.
   const selecting = { ...runtime.run, clock: { now: () => asOf } }
   try {
-    await freshenSignals({ database: context.database, workspace, clock: selecting.clock })
+    const fresh = { database: context.database, workspace, clock: selecting.clock }
+    if (options.dryRun) {
+      await warnOfCountedTypes(context)
+      await freshenSignals(fresh)
+    } else await freshen(fresh)
     // Of one alone, that it cannot be read is the whole answer.
     const current =
       names.length === 1

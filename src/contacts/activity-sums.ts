@@ -58,16 +58,9 @@ export function feedSql({ activity, orders }: CountedTypes, events: SQL): SQL {
  * if they had done nothing, and be written to. One statement where nothing has changed. Interrupted, it is begun anew.
  */
 export async function countActivity(database: Database, counted: CountedTypes, now: Date): Promise<void> {
-  const wanted = JSON.stringify([counted.orders.event, ...counted.activity])
-  const [known] = await rows<{ kept: string | null; rules: string | null; begun: boolean }>(
-    database,
-    // Signals are by the same types; before they were ever made, nobody knows by which the sums are.
-    sql`SELECT (SELECT value FROM settings WHERE name = ${SETTING}) AS kept,
-          (SELECT rules FROM signal_rules) AS rules, EXISTS (SELECT FROM activity) AS begun`,
-  )
-  if (known?.kept === wanted) return
-  const before = known?.kept ?? (known?.rules ? typesOf(known.rules) : undefined)
-  if (known?.begun && before !== wanted) {
+  const { wanted, kept, otherwise } = await compareTypes(database, counted)
+  if (kept === wanted) return
+  if (otherwise) {
     for (const chunk of await chunksAfter(database, 0)) {
       await transaction(database, (tx) => countChunk(tx, chunk, counted))
     }
@@ -80,9 +73,35 @@ export async function countActivity(database: Database, counted: CountedTypes, n
   )
 }
 
+/** Whether what everybody did is summed up by other types than these, until {@link countActivity}. */
+export async function countsOtherwise(database: Database, counted: CountedTypes): Promise<boolean> {
+  return (await compareTypes(database, counted)).otherwise
+}
+
+async function compareTypes(
+  database: Database,
+  { activity, orders }: CountedTypes,
+): Promise<{ wanted: string; kept: string | null; otherwise: boolean }> {
+  const wanted = named(orders.event, activity)
+  const [known] = await rows<{ kept: string | null; rules: string | null; begun: boolean }>(
+    database,
+    // Signals are by the same types; before they were ever made, nobody knows by which the sums are.
+    sql`SELECT (SELECT value FROM settings WHERE name = ${SETTING}) AS kept,
+          (SELECT rules FROM signal_rules) AS rules, EXISTS (SELECT FROM activity) AS begun`,
+  )
+  const kept = known?.kept ?? null
+  const before = kept ?? (known?.rules ? typesOf(known.rules) : undefined)
+  return { wanted, kept, otherwise: known?.begun === true && before !== wanted }
+}
+
 function typesOf(rules: string): string {
   const { order, activity } = JSON.parse(rules) as { order: string; activity: string[] }
-  return JSON.stringify([order, ...activity])
+  return named(order, activity)
+}
+
+/** The same for the same types, in whatever order they are listed. */
+function named(order: string, activity: readonly string[]): string {
+  return JSON.stringify([order, ...new Set(activity.toSorted())])
 }
 
 /** Lock first, then look, as ingest does: what commits meanwhile is either seen or added afterwards. */

@@ -19,7 +19,7 @@ import { startMinutes } from './minutes.ts'
 import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import type { Service, ServiceEvents } from './service.ts'
-import { freshenSignals } from './signals.ts'
+import { freshen } from './signals.ts'
 import { syncDue, type WorkspaceText } from './sync.ts'
 import { ageIdle, runDue } from './ticks.ts'
 
@@ -70,7 +70,7 @@ export async function startScheduler(
     start('prune', () => prune(runtime)),
     start('numbers', () => numbers(runtime)),
     start('sweep', createSweeper(runtime, events, pace)),
-    start('signals', () => freshen(runtime, pace)),
+    start('signals', () => keepFresh(runtime, pace)),
     start('breakers', () => watch(runtime, events, pace)),
     startMinutes(report('schedule'), pace.idle, () => runDue(runtime, events.onRun)),
     ...(text ? [startSyncs(runtime, events, pace, text)] : []),
@@ -219,8 +219,8 @@ function createSweeper(runtime: Runtime, events: ServiceEvents, pace: SchedulerP
 }
 
 /** Steps ask for signals too, between two runs. */
-async function freshen(runtime: Runtime, pace: SchedulerPace): Promise<number> {
-  await freshenSignals(runtime)
+async function keepFresh(runtime: Runtime, pace: SchedulerPace): Promise<number> {
+  await freshen(runtime)
   return pace.sweep
 }
 

@@ -17,9 +17,8 @@ export interface Freshened {
 }
 
 /**
- * Brings signals up to the clock: where other types count as activity than did, all is counted anew; whoever had events is
- * recomputed, and quintiles and model are fitted where the schedule says so, or where there is none yet. Before each run, and
- * every few seconds while Winback runs.
+ * Brings signals up to the clock: whoever had events is recomputed, and quintiles and model are fitted where the schedule says
+ * so, or where there is none yet.
  */
 export async function freshenSignals(
   runtime: Pick<Runtime, 'database' | 'workspace' | 'clock'>,
@@ -27,12 +26,23 @@ export async function freshenSignals(
   const { database, workspace, clock } = runtime
   const rules = rulesOf(workspace)
   const now = clock.now()
-  await countActivity(database, workspace, now)
   const contacts = await refreshSignals(database, rules, now)
   const last = await readFit(database, now)
   const due = lastTick(workspace.signals.refit, workspace.timezone, now)
   if (last && last.fittedAt >= due && !outgrown(last, contacts, now)) return { contacts, fit: undefined }
   return { contacts, fit: await fitSignals(database, rules, workspace.signals.return, now) }
+}
+
+/**
+ * {@link freshenSignals}, once what everybody did is summed up by the types that count by now. Before each run, and every few
+ * seconds while Winback runs. Not where somebody only looks: by a `winback.yaml` that is not in force yet, the runs of a service
+ * would meet people who look silent and are not.
+ */
+export async function freshen(
+  runtime: Pick<Runtime, 'database' | 'workspace' | 'clock'>,
+): Promise<Freshened> {
+  await countActivity(runtime.database, runtime.workspace, runtime.clock.now())
+  return await freshenSignals(runtime)
 }
 
 /** A fit to too little is looked at again every day, and as soon as there is anything at all: the first import. */

@@ -8,7 +8,7 @@ import { rows, type Session } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
-import { freshenSignals } from './signals.ts'
+import { freshen } from './signals.ts'
 
 // What the scheduler does when it is time, and a replay after each of its steps.
 
@@ -28,7 +28,7 @@ export async function runDue(
     // Ticks before it was first applied are nobody's.
     if (tick < createdAt || (await isFinished(database, campaign, tick))) return
     // Never a selection by signals that are older than the events.
-    await freshenSignals(runtime)
+    await freshen(runtime)
     onRun(campaign, tick, await runCampaign(runtime.run, current, tick))
   })
 }

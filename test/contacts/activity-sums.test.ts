@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { execute, rows } from '../../src/database/connect.ts'
-import { freshenSignals } from '../../src/service/signals.ts'
+import { freshen, freshenSignals } from '../../src/service/signals.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
@@ -51,31 +51,34 @@ it('sums up anew what everybody did where other types count: of what came before
   const [shop, asked] = [await fill(await open(BEFORE)), await fill(await open(AFTER))]
   const [before, after] = [await summed(shop), await summed(asked)]
   expect(before).not.toEqual(after)
-  await freshenSignals(shop.runtime)
+  await freshen(shop.runtime)
   expect(await summed(shop)).toEqual(before)
 
   const changed = await open(AFTER, Promise.resolve(shop.database))
+  // Whoever only looks, by a file that need not be in force, changes nobody's.
   await freshenSignals(changed.runtime)
+  expect(await summed(shop)).toEqual(before)
+  await freshen(changed.runtime)
   expect(await summed(shop)).toEqual(after)
   await fill(changed)
   expect(await summed(shop)).toEqual(after)
-  await freshenSignals(shop.runtime)
+  await freshen(shop.runtime)
   expect(await summed(shop)).toEqual(before)
 })
 
 it('knows by which types the sums are where only signals say so, and believes none where nothing does', async () => {
   const shop = await fill(await open(BEFORE))
-  await freshenSignals(shop.runtime)
+  await freshen(shop.runtime)
   const forget = () => execute(shop.database, sql`DELETE FROM settings WHERE name = 'counted_types'`)
   const wrong = () => execute(shop.database, sql`UPDATE contact_activity SET activity_count = 99`)
   const right = await summed(shop)
   await forget()
   await wrong()
   const kept = await summed(shop)
-  await freshenSignals(shop.runtime)
+  await freshen(shop.runtime)
   expect(await summed(shop)).toEqual(kept)
   await forget()
   await execute(shop.database, sql`DELETE FROM signal_rules`)
-  await freshenSignals(shop.runtime)
+  await freshen(shop.runtime)
   expect(await summed(shop)).toEqual(right)
 })

@@ -27,6 +27,7 @@ import { nextTick } from '../../service/schedule.ts'
 import { freshenSignals, withoutModel } from '../../service/signals.ts'
 import { previewStep } from '../../touchpoints/preview.ts'
 import type { Templates } from '../campaigns.ts'
+import { warnOfCountedTypes } from '../counted-types.ts'
 import { sayIn } from '../locale.ts'
 import { steady } from '../steady.ts'
 import { outcomeOf, type StepOutcome } from '../step-outcome.ts'
@@ -95,6 +96,7 @@ export async function planCampaign(
     ),
   )
   try {
+    await warnOfCountedTypes(context)
     // What is derived is brought up to date; nothing an operator wrote or a contact did is changed.
     await freshenSignals(runtime)
     const foreseen = await foreseeRun(database, campaign, asOf)
