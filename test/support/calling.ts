@@ -44,7 +44,11 @@ const TEXTS = {
 
 export let shop: Shop
 export let clock: ManualClock
-export let api: (path: string, body?: unknown) => Promise<{ status: number; body: Record<string, unknown> }>
+export let api: (
+  path: string,
+  body?: unknown,
+  method?: string,
+) => Promise<{ status: number; body: Record<string, unknown> }>
 export let robot: Awaited<ReturnType<typeof openRobot>> | undefined
 
 /**
@@ -95,11 +99,15 @@ export async function openCalling(
     now: START,
     by: 'test',
   })
-  api = async (path, body) => {
+  api = async (path, body, method = body === undefined ? 'GET' : 'POST') => {
     const headers = { Authorization: `Bearer ${key.text}` }
-    const init = body === undefined ? { headers } : { headers, method: 'POST', body: JSON.stringify(body) }
-    const answer = await app.request(path, init)
-    return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
+    const answer = await app.request(path, {
+      headers,
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await answer.text()
+    return { status: answer.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) }
   }
   await work()
 }

@@ -292,6 +292,9 @@ describe('messages in the app', () => {
     clock.set(new Date('2026-03-10T23:30:00Z'))
     await back('u1')
     await work()
+    // Nobody was handed anything by what has no body.
+    expect((await api('/v1/inapp/u1', undefined, 'HEAD')).status).toBe(405)
+    expect(await count(sql`delivery_events`)).toBe(0)
     const { messages } = (await api('/v1/inapp/u1')).body as { messages: { id: string }[] }
     expect(messages).toMatchObject([
       {

@@ -14,6 +14,11 @@ export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Aut
   const needsConsent = Object.keys(workspace.consent).filter((name) => workspace.consent[name] === 'required')
   const api = new Hono<Authorised>()
   api.get('/v1/inapp/:externalId', requireScope(keys, 'inapp'), refuseQuery, async (c) => {
+    // What is handed out counts as delivered; with HEAD it would be to nobody.
+    if (c.req.method === 'HEAD') {
+      c.header('Allow', 'GET')
+      return refuse(c, 405, 'method', 'messages are handed out by GET')
+    }
     const externalId = c.req.param('externalId')
     const waiting = await fetchMessages(database, clock.now(), externalId, needsConsent)
     if (!waiting) return refuse(c, 404, 'not_found', `there is no contact "${externalId}"`)
