@@ -199,10 +199,10 @@ export const campaign = z.strictObject({
         .describe('How much one person may get, across campaigns'),
       effort: z
         .strictObject({
-          core: z.int().min(0).optional().describe('Spends and uses much'),
-          harvest: z.int().min(0).optional().describe('Spends much, uses little'),
-          grow: z.int().min(0).optional().describe('Uses much, spends little'),
-          light: z.int().min(0).optional().describe('Neither'),
+          core: z.int32().min(0).optional().describe('Spends and uses much'),
+          harvest: z.int32().min(0).optional().describe('Spends much, uses little'),
+          grow: z.int32().min(0).optional().describe('Uses much, spends little'),
+          light: z.int32().min(0).optional().describe('Neither'),
         })
         .prefault({})
         .describe('Messages an episode, by the fact `quadrant`: who brings little gets fewer'),

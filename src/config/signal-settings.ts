@@ -105,7 +105,7 @@ export const signalSettings = z.strictObject({
             .refine((seconds) => seconds >= 86_400 && seconds <= 32 * 86_400, 'expected 1d to 32d')
             .describe('Days of activity in this time against the same time before'),
           drop: percentage.prefault('50%').describe('Down by this much'),
-          days: z.int().min(1).prefault(4).describe('Days of activity before, or it says nothing'),
+          days: z.int32().min(1).prefault(4).describe('Days of activity before, or it says nothing'),
           weight: weight(1),
         })
         .prefault({})
@@ -128,7 +128,7 @@ export const signalSettings = z.strictObject({
         .describe('Would not recommend us'),
       assignments: z
         .strictObject({
-          open: z.int().min(1).prefault(1).describe('Tasks that wait'),
+          open: z.int32().min(1).prefault(1).describe('Tasks that wait'),
           weight: weight(1),
         })
         .prefault({})
@@ -165,7 +165,7 @@ export const signalSettings = z.strictObject({
     .describe('When somebody who signed up has really begun'),
   sunset: z
     .strictObject({
-      episodes: z.int().min(1).prefault(2).describe('Episodes without a recall since the last one'),
+      episodes: z.int32().min(1).prefault(2).describe('Episodes without a recall since the last one'),
       never_active: duration.prefault('90d').describe('Signed up this long ago and never active'),
     })
     .prefault({})

@@ -1415,3 +1415,13 @@ test('the nearest name is near', () => {
   expect(nearest('push', names)).toBeUndefined()
   expect(nearest('x', [])).toBeUndefined()
 })
+
+test.each([
+  'sunset: { episodes: 3000000000 }',
+  'risk: { use: { days: 3000000000 } }',
+  'risk: { assignments: { open: 3000000000 } }',
+])('a count of signals that no column of the database holds is refused where it stands: %s', (count) => {
+  const text = `${WORKSPACE_YAML}signals: { ${count} }\n`
+  const { problems } = readWorkspace('winback.yaml', text, environmentFrom({}), '/')
+  expect(problems).toMatchObject([{ message: expect.stringContaining('2147483647') }])
+})
