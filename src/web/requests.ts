@@ -5,6 +5,7 @@ import { problemsOf } from '../config/issues.ts'
 import { jsonText } from '../contacts/text.ts'
 import { messageOf } from '../errors.ts'
 import { RefusedError } from './answers.ts'
+import type { Inflate } from './inflate.ts'
 
 // What a request says, read by a schema. What does not fit is refused in the words a file of ours is refused in.
 
@@ -29,22 +30,29 @@ export async function readJson(c: Context): Promise<unknown> {
 
 /**
  * The body as text, without the mark that some put before UTF-8.
- * @throws RefusedError 415 where it is packed; 400 where it is not UTF-8: two keys of another encoding would be one, each letter
- *   of theirs the same sign
+ * @param inflate where gzip is read, too
+ * @throws RefusedError 415 where it is packed in another way; 400 where it is not UTF-8: two keys of another encoding would be
+ *   one, each letter of theirs the same sign
  */
-export async function readText(c: Context): Promise<string> {
+export async function readText(c: Context, inflate?: Inflate): Promise<string> {
   const encoding = c.req.header('Content-Encoding') ?? 'identity'
-  if (encoding.toLowerCase() !== 'identity') {
-    const reason = `a body encoded as ${encoding.slice(0, 50)} is not read; send it plain`
+  const packed = inflate !== undefined && GZIP.test(encoding)
+  if (!packed && encoding.toLowerCase() !== 'identity') {
+    const plain = inflate ? 'plain or as gzip' : 'plain'
+    const reason = `a body encoded as ${encoding.slice(0, 50)} is not read; send it ${plain}`
     throw new RefusedError(415, 'encoding', reason)
   }
-  const bytes = await c.req.arrayBuffer()
+  const body = await c.req.arrayBuffer()
+  const bytes = packed ? await inflate(body) : body
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw new RefusedError(400, 'malformed', 'the body is not UTF-8')
   }
 }
+
+/** Both names of it: https://www.rfc-editor.org/rfc/rfc9110#section-8.4.1.3 */
+const GZIP = /^(x-)?gzip$/i
 
 /** @param parse in the place of JSON's own @throws RefusedError 400 where it is no JSON */
 export function parsed(text: string, parse: (text: string) => unknown = JSON.parse): unknown {

@@ -1,7 +1,8 @@
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { Analytics } from '@segment/analytics-node'
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { externalIdHashSql } from '../../src/contacts/erased.ts'
 import { pruneIngest } from '../../src/contacts/live.ts'
@@ -598,6 +599,143 @@ test('Segment’s own library works unchanged', async () => {
     ['u1', 'session', null],
     ['u1', 'session', null],
   ])
+})
+
+describe('packed by gzip, over a connection of its own', () => {
+  const LIMIT = 500 * 1024
+  /** Sends bytes as they are. In pieces, they have no Content-Length: so mobile libraries send theirs. */
+  async function serve(): Promise<
+    (path: string, body: Uint8Array, headers: Record<string, string>, inPieces?: boolean) => Promise<Answered>
+  > {
+    const server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })
+    onTestFinished(() => server.close())
+    const authorization = `Basic ${Buffer.from(`${key}:`).toString('base64')}`
+    return async (path, body, headers, inPieces = false) => {
+      const answer = await fetch(`${server.address}/v1/${path}`, {
+        method: 'POST',
+        headers: { authorization, ...headers },
+        body: inPieces ? new Blob([new Uint8Array(body)]).stream() : new Uint8Array(body),
+        duplex: 'half',
+      })
+      return { status: answer.status, json: (await answer.json()) as Json, headers: answer.headers }
+    }
+  }
+  const batchOf = (...ids: string[]) => ({
+    batch: ids.map((id) => ({ type: 'track', userId: id, event: 'session', messageId: id })),
+    sentAt: NOW.toISOString(),
+    writeKey: key,
+  })
+  const gzipped = (body: unknown) => gzipSync(JSON.stringify(body))
+  const contacts = async () => (await events()).map(({ contact }) => contact).toSorted()
+
+  test('it is taken as Segment’s libraries send it, where they send it', async () => {
+    const send = await serve()
+    const json = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+    const answers = [
+      await send('batch', gzipped(batchOf('python', 'php')), json),
+      await send('import', gzipped(batchOf('android')), json, true),
+      await send('import', Buffer.from(JSON.stringify(batchOf('ruby'))), {
+        'content-type': 'application/json',
+      }),
+      await send('b', gzipped(batchOf('kotlin')), { ...json, 'content-type': 'text/plain' }, true),
+      await send('track', gzipped({ userId: 'one', event: 'session' }), { 'content-encoding': 'x-gzip' }),
+    ]
+    expect(answers.map(({ status, json: { accepted } }) => [status, accepted])).toEqual([
+      [200, 2],
+      [200, 1],
+      [200, 1],
+      [200, 1],
+      [200, 1],
+    ])
+    expect(await contacts()).toEqual(['android', 'kotlin', 'one', 'php', 'python', 'ruby'])
+    const again = await send('import', gzipped(batchOf('python', 'php')), json)
+    expect(again.json).toEqual({ success: true, accepted: 0, repeated: 2 })
+  })
+
+  test('what Segment’s own library sends is taken packed, too', async () => {
+    const server = await startWeb({ runtime: shop.runtime }, { host: '127.0.0.1', port: 0 })
+    onTestFinished(() => server.close())
+    const encodings: unknown[] = []
+    const analytics = new Analytics({
+      writeKey: key,
+      host: server.address,
+      maxRetries: 0,
+      httpClient: (url, { body, headers, method }) => {
+        encodings.push('gzip')
+        return fetch(url, {
+          method,
+          headers: { ...headers, 'Content-Encoding': 'gzip' },
+          body: new Uint8Array(gzipSync(String(body))),
+        })
+      },
+    })
+    const failures: unknown[] = []
+    analytics.on('error', (error) => failures.push(error))
+    clock.set(new Date(Date.now() + 1000))
+    analytics.track({ userId: 'u1', event: 'session' })
+    await analytics.closeAndFlush()
+    expect([failures, encodings]).toEqual([[], ['gzip']])
+    expect(await contacts()).toEqual(['u1'])
+  })
+
+  test('a body is as large as it was before it was packed', async () => {
+    const send = await serve()
+    const before = await traces()
+    const gzip = { 'content-encoding': 'gzip' }
+    const padded = (size: number) => gzipSync(JSON.stringify(batchOf('u1')).padEnd(size))
+    const bomb = gzipSync(Buffer.alloc(400_000_000, ' '))
+    expect(bomb.length).toBeLessThan(LIMIT)
+    for (const large of [padded(LIMIT + 1), bomb]) {
+      const { status, json } = await send('batch', large, gzip)
+      expect({ status, json }).toMatchObject({
+        status: 413,
+        json: { error: 'too_large', reason: 'the body inflates to more than 500 KB; send smaller batches' },
+      })
+    }
+    expect(await traces()).toEqual(before)
+    expect((await send('batch', padded(LIMIT), gzip)).status).toBe(200)
+  })
+
+  test('damaged or cut, it is refused with the reason, and nothing is changed', async () => {
+    const send = await serve()
+    const before = await traces()
+    const whole = gzipped(batchOf('u1'))
+    const damaged = Buffer.from(whole)
+    // The last eight bytes are the checksum and the length.
+    damaged.writeUInt8(255 - damaged.readUInt8(damaged.length - 8), damaged.length - 8)
+    for (const [body, reason] of [
+      [whole.subarray(0, -3), 'the body is no whole gzip: unexpected end of file'],
+      [whole.subarray(0, 30), 'the body is no whole gzip: unexpected end of file'],
+      [new Uint8Array(), 'the body is no whole gzip: unexpected end of file'],
+      [damaged, 'the body is no whole gzip: incorrect data check'],
+      [Buffer.from(JSON.stringify(batchOf('u1'))), 'the body is no whole gzip: incorrect header check'],
+      [gzipSync('{"batch":'), expect.stringContaining('malformed JSON')],
+      [gzipSync(Buffer.from([0xff])), 'the body is not UTF-8'],
+      [gzipped({ batch: [] }), expect.stringContaining('one event at least')],
+    ] as const) {
+      const { status, json } = await send('batch', body, { 'content-encoding': 'gzip' })
+      expect({ status, json }).toMatchObject({ status: 400, json: { error: 'malformed', reason } })
+    }
+    expect(await traces()).toEqual(before)
+  })
+
+  test('packed in another way, or twice, it is not read; nor is it without a good key', async () => {
+    const send = await serve()
+    const plain = JSON.stringify(batchOf('u1'))
+    for (const [encoding, body] of [
+      ['br', brotliCompressSync(plain)],
+      ['deflate', deflateSync(plain)],
+      ['zstd', Buffer.from(plain)],
+      ['gzip, gzip', gzipSync(gzipSync(plain))],
+    ] as const) {
+      const { status, json } = await send('batch', body, { 'content-encoding': encoding })
+      const reason = `a body encoded as ${encoding} is not read; send it plain or as gzip`
+      expect({ status, json }).toMatchObject({ status: 415, json: { error: 'encoding', reason } })
+    }
+    const bomb = gzipSync(Buffer.alloc(10_000_000))
+    const headers = { 'content-encoding': 'gzip', authorization: 'Bearer nothing' }
+    expect((await send('batch', bomb, headers)).status).toBe(401)
+  })
 })
 
 test('a return is known and what was planned is cancelled in the transaction that the answer waits for', async () => {

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
@@ -92,6 +93,39 @@ test('429 while too much is under way: nothing of it is taken, and it is welcome
   expect(await (await send('c', 'd')).json()).toMatchObject({ accepted: 2, repeated: 0 })
   // A request larger than all that may wait is taken where nothing else is under way.
   expect(await (await send('e', 'f', 'g', 'h')).json()).toMatchObject({ accepted: 4 })
+})
+
+test('a packed request waits as what it was before it was packed', async () => {
+  const { text } = await createApiKey(database, {
+    name: 'shop',
+    scopes: ['events:write'],
+    now: NOW,
+    by: 'test',
+  })
+  const app = ingestApi({
+    workspace: shop.runtime.workspace,
+    clock,
+    keys: openKeyRing(database, clock),
+    intake: open({ size: 2000 }),
+  })
+  const send = (id: string, size: number) => {
+    const body = JSON.stringify({ userId: id, event: 'session', messageId: id }).padEnd(size)
+    const packed = gzipSync(body)
+    expect(packed.length).toBeLessThan(200)
+    return app.request('/v1/track', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${text}`, 'content-encoding': 'gzip' },
+      body: new Uint8Array(packed),
+    })
+  }
+  const first = await whileClaimsWait(async () => {
+    const under = send('a', 1200)
+    await untilWaiting(database)
+    expect((await send('b', 801)).status).toBe(429)
+    return { under, beside: send('c', 800) }
+  })
+  expect([(await first.under).status, (await first.beside).status]).toEqual([200, 200])
+  expect((await taken()).map(({ contact }) => contact)).toEqual(['a', 'c'])
 })
 
 test('of large calls fewer wait than of small ones: what is held is bounded by its size', async () => {

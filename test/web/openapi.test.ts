@@ -1,6 +1,6 @@
 import { symlink, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import type { z } from 'zod'
@@ -149,7 +149,7 @@ test('where a reader is no schema, the one described lets through what the reade
 })
 
 /** Called by others, who ask in their own way. */
-const LOOSE = /^(POST \/v1\/(identify|track|page|screen|group|alias|batch)|\w+ \/v1\/receipts\/.*)$/
+const LOOSE = /^(POST \/v1\/(identify|track|page|screen|group|alias|batch|import|b)|\w+ \/v1\/receipts\/.*)$/
 
 test('nothing an address asks for is left aside: what there is not is refused, and what is there twice', async () => {
   const routes = Object.keys(OPERATIONS).filter((route) => route.includes(' /v1/') && !LOOSE.test(route))
@@ -205,11 +205,18 @@ test('a body that cannot be read is refused in words of its own, wherever a key 
       const answer = await app.request(path, { method, headers, body: sent })
       return [route, answer.status, ((await answer.json()) as { reason: string }).reason]
     }
-    const packed = await send(gzipSync(JSON.stringify(body?.example)), { 'Content-Encoding': 'gzip' })
-    expect(packed).toEqual([route, 415, 'a body encoded as gzip is not read; send it plain'])
+    const other = body?.gzip ? 'plain or as gzip' : 'plain'
+    const brotli = await send(brotliCompressSync('{'), { 'Content-Encoding': 'br' })
+    expect(brotli).toEqual([route, 415, `a body encoded as br is not read; send it ${other}`])
+    const packed = await send(gzipSync('{'), { 'Content-Encoding': 'gzip' })
+    expect(packed).toEqual(
+      body?.gzip
+        ? [route, 400, expect.stringContaining('malformed JSON')]
+        : [route, 415, 'a body encoded as gzip is not read; send it plain'],
+    )
     // A till of GBK: each of its letters would be the same sign, and so would be its keys.
-    const other = Buffer.from('{"key":"\xb6\xa9\xb5\xa5"}', 'latin1')
-    expect(await send(other)).toEqual([route, 400, 'the body is not UTF-8'])
+    const gbk = Buffer.from('{"key":"\xb6\xa9\xb5\xa5"}', 'latin1')
+    expect(await send(gbk)).toEqual([route, 400, 'the body is not UTF-8'])
     expect(await send('{')).toEqual([
       route,
       400,
@@ -296,11 +303,14 @@ describe('what is really answered is what is described', () => {
   })
 
   // After the calls: a return would have closed them.
-  it.each(['track', 'identify', 'page', 'screen', 'group', 'alias', 'batch'])('%s', async (name) => {
-    const route = `POST /v1/${name}`
-    expect((await ask(route, `/v1/${name}`, OPERATIONS[route]?.body?.example)).status).toBe(200)
-    expect((await ask(route, `/v1/${name}`, '[')).status).toBe(400)
-  })
+  it.each(['track', 'identify', 'page', 'screen', 'group', 'alias', 'batch', 'import', 'b'])(
+    '%s',
+    async (name) => {
+      const route = `POST /v1/${name}`
+      expect((await ask(route, `/v1/${name}`, OPERATIONS[route]?.body?.example)).status).toBe(200)
+      expect((await ask(route, `/v1/${name}`, '[')).status).toBe(400)
+    },
+  )
 
   it('reports, the service, what comes back, and what is held of somebody until they are erased', async () => {
     await ask('GET /v1/reports', '/v1/reports')
@@ -360,6 +370,14 @@ test('the document is OpenAPI 3.1: every operation has its own id, its parameter
       },
     },
   })
+  const packing = [{ name: 'Content-Encoding', in: 'header', required: false, schema: { enum: ['gzip'] } }]
+  for (const [route, { body }] of Object.entries(OPERATIONS)) {
+    const [method = '', path = ''] = route.split(' ')
+    const { parameters } = document.paths[path]?.[method.toLowerCase()] ?? {}
+    if (body?.gzip) expect(parameters).toMatchObject(packing)
+    else expect(JSON.stringify(parameters), route).not.toContain('Content-Encoding')
+  }
+  expect(document.paths['/v1/import']?.post?.parameters).toMatchObject(packing)
   expect(Object.keys(outcome?.responses ?? {})).toEqual([
     '200',
     '400',

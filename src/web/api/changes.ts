@@ -22,7 +22,7 @@ interface Change {
 /** Routes that change something, or give out all that is held; null: signed by a provider, kept as receipts. */
 export const API_CHANGES: Readonly<Record<string, Change | null>> = {
   ...Object.fromEntries(
-    ['identify', 'track', 'page', 'screen', 'group', 'alias', 'batch'].map((call) => [
+    ['identify', 'track', 'page', 'screen', 'group', 'alias', 'batch', 'import', 'b'].map((call) => [
       `POST /v1/${call}`,
       { action: 'data.send', hourly: true },
     ]),

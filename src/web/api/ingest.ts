@@ -7,14 +7,17 @@ import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
 import { limitBody } from '../body-limit.ts'
+import { openInflate } from '../inflate.ts'
 import type { Intake } from '../intake.ts'
 import { openKeyRates } from '../key-rates.ts'
 import { parsed, readText } from '../requests.ts'
 
-// Events in, in the shape of Segment's HTTP API, so that its libraries work unchanged. A request is taken whole or not
+// Events in, in the shape of Segment's HTTP API, so that its libraries work with it. A request is taken whole or not
 // at all, and an answer of 200 means that what it brought is committed.
 
-/** Bytes of a request. */
+/** What takes a list of calls: Segment's libraries send theirs to one or another of these. */
+const LISTS = ['batch', 'import', 'b'] as const
+/** Bytes of a request, and of what it was before it was packed. */
 const REQUEST_LIMIT = 500 * 1024
 /** Events of a request: more do not fit into {@link REQUEST_LIMIT} but for empty ones. */
 const BATCH_LIMIT = 5000
@@ -32,8 +35,9 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
   const limited = limitBody(REQUEST_LIMIT, (c) =>
     refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
   )
+  const inflate = openInflate(REQUEST_LIMIT)
   const take = async (c: Context<Authorised>, type: (typeof CALLS)[number] | 'batch') => {
-    const text = await readText(c)
+    const text = await readText(c, inflate)
     const body = parsed(text, parseJson)
     if (!isObject(body)) return refuse(c, 400, 'malformed', 'expected a JSON object')
     const calls = readCalls(type, body, callReader(workspace, clock.now(), body.sentAt))
@@ -50,9 +54,10 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
     }
     return c.json({ success: true, ...(await taking) })
   }
-  for (const type of [...CALLS, 'batch'] as const) {
-    api.post(`/v1/${type}`, requireScope(keys, 'events:write'), limited, (c) => take(c, type))
-  }
+  const serve = (path: string, type: (typeof CALLS)[number] | 'batch') =>
+    api.post(`/v1/${path}`, requireScope(keys, 'events:write'), limited, (c) => take(c, type))
+  for (const call of CALLS) serve(call, call)
+  for (const path of LISTS) serve(path, 'batch')
   return api
 }
 

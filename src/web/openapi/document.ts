@@ -75,14 +75,25 @@ function describe(method: string, path: string, operation: Operation): Json {
   }
 }
 
-function parametersOf(path: string, { query }: Operation): Json[] {
+function parametersOf(path: string, { query, body }: Operation): Json[] {
+  const packing = body?.gzip
+    ? [
+        {
+          name: 'Content-Encoding',
+          in: 'header',
+          required: false,
+          schema: { type: 'string', enum: ['gzip'] },
+          description: 'Where the body is packed; the limits count what it inflates to',
+        },
+      ]
+    : []
   const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
     in: 'path',
     required: true,
     schema: { type: 'string' },
   }))
-  if (!query) return inPath
+  if (!query) return [...inPath, ...packing]
   const { properties = {}, required = [] } = schemaOf(query, 'input') as {
     properties?: Record<string, Json>
     required?: string[]
@@ -94,7 +105,7 @@ function parametersOf(path: string, { query }: Operation): Json[] {
     schema,
     ...(description === undefined ? {} : { description }),
   }))
-  return [...inPath, ...asked]
+  return [...inPath, ...asked, ...packing]
 }
 
 function schemaOf(schema: z.ZodType, io: 'input' | 'output'): Json {

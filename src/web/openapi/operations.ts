@@ -35,6 +35,8 @@ export interface Operation {
     /** JSON unless said. */
     readonly type?: string
     readonly optional?: boolean
+    /** It may be packed. */
+    readonly gzip?: true
   }
   /** The answer of 200: a schema of JSON, or another content type. */
   readonly answer: z.ZodType | string
@@ -64,9 +66,21 @@ const event = (name: keyof typeof requests.events, en: string, zh: string, examp
   area: 'events',
   summary: { en, 'zh-CN': zh },
   scope: 'events:write',
-  body: { schema: requests.events[name], example: { userId: CONTACT, ...example } },
+  body: { schema: requests.events[name], example: { userId: CONTACT, ...example }, gzip: true },
   answer: answers.taken,
-  refused: [400, 429],
+  refused: [400, 413, 429],
+})
+const list = (en: string, zh: string): Operation => ({
+  area: 'events',
+  summary: { en, 'zh-CN': zh },
+  scope: 'events:write',
+  body: {
+    schema: requests.batch,
+    example: { batch: [{ type: 'track', userId: CONTACT, event: 'session', messageId: 's-1' }] },
+    gzip: true,
+  },
+  answer: answers.taken,
+  refused: [400, 413, 429],
 })
 
 export const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -86,17 +100,9 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   'POST /v1/alias': event('alias', 'A contact was known by another id', '合并旧编号', {
     previousId: 'visitor-9',
   }),
-  'POST /v1/batch': {
-    area: 'events',
-    summary: { en: 'Many events at once, all or none', 'zh-CN': '批量事件，全部成功或全部不记录' },
-    scope: 'events:write',
-    body: {
-      schema: requests.batch,
-      example: { batch: [{ type: 'track', userId: CONTACT, event: 'session', messageId: 's-1' }] },
-    },
-    answer: answers.taken,
-    refused: [400, 429],
-  },
+  'POST /v1/batch': list('Many events at once, all or none', '批量事件，全部成功或全部不记录'),
+  'POST /v1/import': list('The same as /v1/batch', '与 /v1/batch 相同'),
+  'POST /v1/b': list('The same as /v1/batch', '与 /v1/batch 相同'),
   'POST /v1/devices': {
     area: 'events',
     summary: { en: 'A device that pushes may go to', 'zh-CN': '登记可接收推送的设备' },

@@ -12,6 +12,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   'Known already by their messageId': '按 messageId 判为已收到过的条数',
   'Attributes of the contact': '联系人的属性',
   'The id the contact had before': '联系人此前的编号',
+  'Where the body is packed; the limits count what it inflates to':
+    '请求体经压缩时填写；大小限制按解压后计算',
   'Taken whole or not at all': '要么整批接受，要么全部不接受',
   'Of `web`: the https endpoint of the subscription': '`web` 时为订阅的 https 端点',
   'Of `web` alone': '仅用于 `web`',

@@ -16,7 +16,7 @@ const VERSION = '1'
 interface Described {
   readonly parameters: readonly {
     name: string
-    in: string
+    in: 'path' | 'query' | 'header'
     required: boolean
     description?: string
     schema: object
@@ -98,7 +98,7 @@ function OperationView(props: { visit: Visit; route: string; operation: Operatio
           visit={visit}
           title={say('Parameters', '参数')}
           fields={described.parameters.map((each) => ({
-            path: each.in === 'path' ? `{${each.name}}` : `?${each.name}`,
+            path: { path: `{${each.name}}`, query: `?${each.name}`, header: `${each.name}:` }[each.in],
             type: fieldsOf(each.schema, each.name)[0]?.type ?? '',
             required: each.required,
             description: each.description ?? '',
