@@ -45,20 +45,7 @@ it('a call that is put off to another day takes nobody’s place today', async (
 })
 
 it('a call that was let through before midnight and is made after it takes a place of the new day', async () => {
-  const calls = testChannel('callback')
-  const pipeline = await openPipeline({
-    database: await emptiedDatabase(),
-    definition: { limits: { max_delay: '60d' } },
-    tiers: [
-      {
-        name: 'only',
-        from: 3 * DAY,
-        to: null,
-        steps: [{ id: 'one', channels: ['callback'], call: { capacity: 1, sla: 3600 } }],
-      },
-    ],
-    others: [calls],
-  })
+  const { calls, pipeline } = await openOneCaller()
   const { clock, worker, database } = pipeline
   const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
   await pipeline.addContact({ silentSince, phone: '+491701234501' })
@@ -81,21 +68,21 @@ it('a call that was let through before midnight and is made after it takes a pla
   expect(calls.sent).toHaveLength(2)
 })
 
-it('of calls that wait for a place, those that were planned first go first, whoever they are to', async () => {
+/** A campaign of calls, of which people make one a day. */
+async function openOneCaller() {
   const calls = testChannel('callback')
+  const step = { id: 'one', channels: ['callback'], call: { capacity: 1, sla: 3600 } }
   const pipeline = await openPipeline({
     database: await emptiedDatabase(),
     definition: { limits: { max_delay: '60d' } },
-    tiers: [
-      {
-        name: 'only',
-        from: 3 * DAY,
-        to: null,
-        steps: [{ id: 'one', channels: ['callback'], call: { capacity: 1, sla: 3600 } }],
-      },
-    ],
+    tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [step] }],
     others: [calls],
   })
+  return { calls, pipeline }
+}
+
+it('of calls that wait for a place, those that were planned first go first, whoever they are to', async () => {
+  const { calls, pipeline } = await openOneCaller()
   const { clock, addContact, runNow, work } = pipeline
   const before = (days: number) => new Date(START.getTime() - days * DAY * 1000)
   // They lapse a day later, and came a year earlier.
@@ -115,20 +102,7 @@ it('of calls that wait for a place, those that were planned first go first, whoe
 })
 
 it('people make as many calls as the newest version says, for whoever began with an older one, too', async () => {
-  const calls = testChannel('callback')
-  const pipeline = await openPipeline({
-    database: await emptiedDatabase(),
-    definition: { limits: { max_delay: '60d' } },
-    tiers: [
-      {
-        name: 'only',
-        from: 3 * DAY,
-        to: null,
-        steps: [{ id: 'one', channels: ['callback'], call: { capacity: 1, sla: 3600 } }],
-      },
-    ],
-    others: [calls],
-  })
+  const { calls, pipeline } = await openOneCaller()
   const { clock, campaign, worker, database } = pipeline
   const silentSince = new Date(START.getTime() - 4 * DAY * 1000)
   for (let n = 1; n <= 9; n += 1) await pipeline.addContact({ silentSince, phone: `+4917012345${n}0` })
