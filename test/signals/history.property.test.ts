@@ -99,43 +99,37 @@ test('SQL agrees with a plain recomputation, and in parts with at once', { timeo
   )
 })
 
+/** Of a type that counts as no activity. */
+const VISIT: PlainEvent = {
+  contact: 2,
+  at: new Date(FIRST),
+  key: 1,
+  type: 'visit',
+  value: null,
+  properties: null,
+}
+
 test('other rules recompute everybody, the same ones nobody', async () => {
   const database = await freshDatabase()
   await ensurePartitions(database, 'activity', { from: new Date(FIRST), to: new Date(FIRST) })
   await empty(database)
-  const visit: PlainEvent = {
-    contact: 2,
-    at: new Date(FIRST),
-    key: 1,
-    type: 'visit',
-    value: null,
-    properties: null,
-  }
-  await ingest(database, [visit])
+  await ingest(database, [VISIT])
   expect(await refreshSignals(database, rules, new Date(FIRST))).toBe(CONTACTS)
   expect(await refreshSignals(database, rules, new Date(FIRST))).toBe(0)
   const wider = { ...rules, activity: [...rules.activity, 'visit'] }
   expect(await refreshSignals(database, wider, new Date(FIRST))).toBe(CONTACTS)
-  expect(await stored(database)).toEqual(expected([visit], wider))
+  expect(await stored(database)).toEqual(expected([VISIT], wider))
   // The longest pause that can be set: whoever wants no lapse counted.
   const never = { ...wider, lapse: 36_525 * 86_400 }
   expect(await refreshSignals(database, never, new Date(FIRST))).toBe(CONTACTS)
-  expect(await stored(database)).toEqual(expected([visit], never))
+  expect(await stored(database)).toEqual(expected([VISIT], never))
 })
 
 test('a refresh leaves everybody to the rules that are adopted while it works', async () => {
   const database = await freshDatabase()
   await ensurePartitions(database, 'activity', { from: new Date(FIRST), to: new Date(FIRST) })
   await empty(database)
-  const visit: PlainEvent = {
-    contact: 2,
-    at: new Date(FIRST),
-    key: 1,
-    type: 'visit',
-    value: null,
-    properties: null,
-  }
-  await ingest(database, [visit])
+  await ingest(database, [VISIT])
   await refreshSignals(database, rules, new Date(FIRST))
   const wider = { ...rules, activity: [...rules.activity, 'visit'] }
   // Another process adopts its rules, and marks everybody, when this one has found that its own hold.
@@ -149,7 +143,7 @@ test('a refresh leaves everybody to the rules that are adopted while it works', 
   })
   expect(await refreshing).toBe(0)
   expect(await refreshSignals(database, wider, new Date(FIRST))).toBe(CONTACTS)
-  expect(await stored(database)).toEqual(expected([visit], wider))
+  expect(await stored(database)).toEqual(expected([VISIT], wider))
 })
 
 test('an ingest that commits during a refresh is not lost', async () => {
