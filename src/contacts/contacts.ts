@@ -26,8 +26,9 @@ export interface ContactMerge extends Linking {
 /**
  * Merges a chunk (10,000 rows at most, each external_id once) into contacts, in the caller's transaction: new ones
  * are made with all that belongs to them, known ones get the columns the rows carry, and persons are linked.
- * Rows of one contact under several names are one, the later over the earlier. The same chunk again changes nothing. Two chunks without a common external_id may be merged at the same time:
- * only the second half of the work, from looking for shared addresses on, is done one after the other.
+ * Rows of one contact under several names are one, the later over the earlier. The same chunk again changes nothing. Two chunks
+ * without a common external_id may be merged at the same time: only the second half of the work, from looking for shared
+ * addresses on, is done one after the other.
  * @throws a unique violation (23505) where another transaction made one of the contacts meanwhile: try again
  */
 export async function mergeContacts(

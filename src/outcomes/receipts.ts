@@ -106,7 +106,10 @@ async function addEvents(
   return unique.filter((event) => keys.has(`${event.contactId} ${event.touchpointId} ${event.eventId}`))
 }
 
-/** Now at the latest, for its clock may be ahead; a time that is none must not turn away the whole call: it would come again for ever. */
+/**
+ * Now at the latest, for its clock may be ahead; a time that is none must not turn away the whole call: it would come again
+ * for ever.
+ */
 function timeOf(said: Date, now: Date): Date {
   return new Date(Math.min(Math.max(said.getTime() || 0, 0), now.getTime()))
 }

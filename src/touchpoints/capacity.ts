@@ -57,7 +57,8 @@ export function underCapacityOf(
 }
 
 /**
- * What a step's calls may go ahead with today, and what has to wait: what was planned first goes first. Seeds take nobody's place.
+ * What a step's calls may go ahead with today, and what has to wait: what was planned first goes first. Seeds take nobody's
+ * place.
  */
 export async function takeCallSlots(
   database: Database,

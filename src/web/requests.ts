@@ -75,7 +75,10 @@ export function readQuery<Schema extends z.ZodType>(c: Context, schema: Schema):
   return readAs(schema, Object.fromEntries(given.map(([name, [value]]) => [name, value])), 'the query')
 }
 
-/** A moment of a request. Others are as good as calendars go, and dates of them cannot be written, to the database or in an answer. */
+/**
+ * A moment of a request. Others are as good as calendars go, and dates of them cannot be written, to the database or in an
+ * answer.
+ */
 export const moment = z.iso
   .datetime({ offset: true })
   .refine((text) => isWritable(new Date(text)), 'expected a moment of the years 1 to 9999')
