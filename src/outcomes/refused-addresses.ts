@@ -1,7 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
-import type { Database } from '../database/connect.ts'
-import { rows, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, rows, type Transaction, transaction } from '../database/connect.ts'
 import { keyTable, type TouchpointKey } from '../touchpoints/keys.ts'
 import { type Found, suppress } from './do-not-contact.ts'
 import { type Addressed, isAddressed, type ReportingChannel } from './reporting.ts'
@@ -17,19 +16,17 @@ const APART = 86_400
  * Puts on the do-not-contact list what was refused for the second time, a day apart at least, as if it had bounced: where the
  * provider took no message to it in between, and took others' within the last day.
  * @param refused messages that were just recorded as failed, their address said to be nobody's
- * @returns how many addresses are on the list by it
  */
 export async function listRefused(
   database: Database,
   now: Date,
   channel: ReportingChannel,
   refused: readonly TouchpointKey[],
-): Promise<number> {
-  if (!isAddressed(channel) || refused.length === 0) return 0
-  return await transaction(database, async (tx) => {
+): Promise<void> {
+  if (!isAddressed(channel)) return
+  await transaction(database, async (tx) => {
     const found = await findRefused(tx, now, channel, refused)
-    const added = await suppress(tx, now, channel, { source: `refused by ${channel.name}`, found })
-    return added.length
+    await suppress(tx, now, channel, { source: `refused by ${channel.name}`, found })
   })
 }
 

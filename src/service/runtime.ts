@@ -156,9 +156,7 @@ export async function openRuntime(options: {
         return addressHash(settings.addressKey, kind, whole)
       },
       forgetDevices: (dead) => forgetDevices(database, dead),
-      heedRefusals: async (channel, refused) => {
-        await listRefused(database, clock.now(), reporting(channel), refused)
-      },
+      heedRefusals: (channel, refused) => listRefused(database, clock.now(), reporting(channel), refused),
       keep,
       templates: templateLoader(database, workspace.locales),
       slots: new Map(

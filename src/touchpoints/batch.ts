@@ -48,7 +48,7 @@ export interface WorkerDependencies extends GuardDependencies, ReserveDependenci
   renewLinks?(): Promise<void>
   /** Loads a template set by its hash; loads each once. */
   templates(hash: string): Promise<TemplateFinder>
-  /** Hears of messages whose address does not exist, as their provider says: some is the last that is sent there. */
+  /** Hears of messages whose address does not exist, as their provider says. */
   heedRefusals?(channel: string, refused: readonly TouchpointKey[]): Promise<void>
 }
 
