@@ -1,13 +1,14 @@
 import { type SQL, sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
+import { migrate } from '../../src/database/migrate.ts'
 import { addCounts } from '../../src/reports/effect.ts'
 import { readLadder } from '../../src/reports/ladder.ts'
 import { countsOf, readPeople } from '../../src/reports/people-cells.ts'
 import { countEpisodes } from '../../src/reports/people-sql.ts'
 import { readRepeats, repeatedHeads } from '../../src/reports/repeats.ts'
-import { rollUp } from '../../src/reports/rollup.ts'
+import { type RolledUp, rollUp } from '../../src/reports/rollup.ts'
 import type { Letter } from '../../src/reports/rollup-repeats.ts'
 import type { CountingRules } from '../../src/reports/rollup-sql.ts'
 import { freshDatabase } from '../support/database.ts'
@@ -538,17 +539,36 @@ describe('what is rolled up', () => {
     }
   })
 
+  /** What becomes of rolling up while a day of `other` is being counted, perhaps by another process. */
+  async function rolledUpBeside(other: Database) {
+    let beside: RolledUp | undefined
+    await rollUp(other, day(1), {
+      ...RULES,
+      // Asked within the transaction that counts the day.
+      earnedOf: async (campaign) => {
+        beside ??= await rollUp(database, day(1), RULES)
+        return await RULES.earnedOf(campaign)
+      },
+    })
+    return beside
+  }
+
   it('is done by one process at a time', async () => {
     await history.assign({ arm: 'treated', count: 3, at: day(0) })
-    const client = await database.client.connect()
+    expect(await rolledUpBeside(database)).toEqual({ days: 0, busy: true })
+  })
+
+  it('waits for nobody who counts in another schema: a replay has figures while the real ones are counted', async () => {
+    const replay = connect(database.url, { schema: 'winback_replay', max: 2 })
     try {
-      await client.query('BEGIN; SELECT pg_advisory_xact_lock(7020012)')
-      expect(await rollUp(database, day(1), RULES)).toEqual({ days: 0, busy: true })
+      await migrate(replay)
+      const rehearsed = await writeHistory(replay, 'graded', { coupon: ['remind'] })
+      await rehearsed.assign({ arm: 'treated', count: 3, at: day(0) })
+      await history.assign({ arm: 'treated', count: 3, at: day(0) })
+      expect(await rolledUpBeside(replay)).toEqual({ days: 1, busy: false })
     } finally {
-      await client.query('ROLLBACK')
-      client.release()
+      await replay.close()
     }
-    expect(await rollUp(database, day(1), RULES)).toEqual({ days: 1, busy: false })
   })
 
   it('forgets a day whose episodes are gone, when it is rebuilt', async () => {
