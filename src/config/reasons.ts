@@ -43,4 +43,4 @@ export function reasonSaid(text: string): LeavingReason | undefined {
 }
 
 /** Where a reason was heard. */
-export const REASON_SOURCES = ['call', 'reply', 'opt_out', 'interview'] as const
+export type ReasonSource = 'call' | 'reply' | 'opt_out' | 'interview'

@@ -71,10 +71,6 @@ export function figuresOf(counts: Counts): ArmFigures {
   }
 }
 
-export function effectOf(treated: Counts, heldOut: Counts): Effect {
-  return effectOfStrata([{ treated, heldOut }])
-}
-
 /**
  * Where the share held out was changed on the way, each share within itself, by its treated. Matured and recalled are of those
  * alone who are compared.

@@ -1,3 +1,4 @@
+import type { ReasonSource } from '../config/reasons.ts'
 import type { Deferral } from './deferral.ts'
 import type { Phrases } from './words.ts'
 
@@ -262,4 +263,4 @@ export const REASON_SOURCES = {
   reply: { en: 'in a reply', 'zh-CN': '在回复中' },
   opt_out: { en: 'when opting out', 'zh-CN': '退订时' },
   interview: { en: 'in an interview', 'zh-CN': '在访谈或问卷中' },
-} satisfies Phrases
+} satisfies Phrases<ReasonSource>

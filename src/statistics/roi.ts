@@ -43,18 +43,9 @@ export const MINIMUM_BUYERS = 10
 
 /**
  * What the cost of the treated brought in, over the held out. In the unit of the moments; the ratio has none.
+ * @param strata by the shares they were drawn with: each within itself, by its part of the treated
  * @param repeated pairs of heads that are one person's, x their margin and y their cost
  */
-export function roiOf(
-  treated: RoiMoments,
-  heldOut: RoiMoments,
-  repeated?: RepeatedHeads,
-  confidence = 0.95,
-): Roi | NotEnough {
-  return roiOfStrata([{ treated, heldOut }], repeated, confidence)
-}
-
-/** The same where they were drawn with several shares: each stratum within itself, by its part of the treated. */
 export function roiOfStrata(
   strata: readonly Sides<RoiMoments>[],
   repeated?: RepeatedHeads,

@@ -1,11 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { CALL_OUTCOMES, SENTIMENTS } from '../../src/channels/channel.ts'
-import { REASON_SOURCES as SOURCES } from '../../src/config/reasons.ts'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { REFUSALS } from '../../src/offers/redemptions.ts'
 import { OUTCOME_WORDS, SENTIMENT_WORDS } from '../../src/reports/call-words.ts'
-import { REASON_SOURCES, REDEMPTION_REFUSALS } from '../../src/reports/reasons.ts'
+import { REDEMPTION_REFUSALS } from '../../src/reports/reasons.ts'
 import { readTimeline } from '../../src/reports/timeline.ts'
 import { entryText } from '../../src/reports/timeline-text.ts'
 import { speechOf } from '../../src/reports/words.ts'
@@ -161,5 +160,4 @@ it('has words for all that is recorded', () => {
   expect(Object.keys(REDEMPTION_REFUSALS)).toEqual(Object.keys(REFUSALS))
   expect(Object.keys(OUTCOME_WORDS)).toEqual([...CALL_OUTCOMES])
   expect(Object.keys(SENTIMENT_WORDS)).toEqual([...SENTIMENTS])
-  expect(Object.keys(REASON_SOURCES)).toEqual([...SOURCES])
 })

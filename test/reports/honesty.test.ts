@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { effectOf, verdictOf } from '../../src/reports/effect.ts'
+import { effectOfStrata, verdictOf } from '../../src/reports/effect.ts'
 import { binomialDraws, seeded } from '../support/draws.ts'
 
 // What the report claims, held against experiments whose truth is known: thousands without any effect, looked at every
@@ -22,7 +22,7 @@ function follow(draw: { treated: () => number; heldOut: () => number }, treatedS
       arm.matured = arm.assigned
       arm.recalled += recalls
     }
-    const { kind } = verdictOf(effectOf(treated, heldOut), false)
+    const { kind } = verdictOf(effectOfStrata([{ treated, heldOut }]), false)
     if (kind === 'won_back' || kind === 'harm') return { kind, day }
   }
   return undefined

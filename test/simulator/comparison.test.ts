@@ -11,7 +11,8 @@ import {
 } from '../../src/simulator/comparison.ts'
 import { compareEarnings, formatEarnings } from '../../src/simulator/earnings.ts'
 import type { Truth } from '../../src/simulator/truth.ts'
-import { type RoiMoments, roiOf } from '../../src/statistics/roi.ts'
+import type { RoiMoments } from '../../src/statistics/roi.ts'
+import { roiOf } from '../support/roi.ts'
 
 const DAY = 86_400
 

@@ -5,10 +5,10 @@ import { readCost } from '../../src/reports/cost.ts'
 import { readPeople, roiMoments } from '../../src/reports/people-cells.ts'
 import { rollUp } from '../../src/reports/rollup.ts'
 import { readEarnings } from '../../src/simulator/earnings.ts'
-import { roiOf } from '../../src/statistics/roi.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
 import { RULES } from '../support/report-scene.ts'
+import { roiOf } from '../support/roi.ts'
 
 test('the ROI beside the planted one is the cost report’s, the lapses of a person taken together', async () => {
   const database = await freshDatabase({ max: 3 })

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { PairProducts } from '../../src/statistics/clusters.ts'
 import { type CostMoments, incrementalOf, netBenefit } from '../../src/statistics/net-benefit.ts'
-import { type RoiMoments, roiOf, roiRatio } from '../../src/statistics/roi.ts'
+import { type RoiMoments, roiRatio } from '../../src/statistics/roi.ts'
 import { seeded } from '../support/draws.ts'
+import { roiOf } from '../support/roi.ts'
 
 // A ROI is a ratio of two differences: held to drawn campaigns with a planted margin and cost, and to a bootstrap.
 

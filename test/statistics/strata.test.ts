@@ -4,7 +4,7 @@ import type { Estimate, NotEnough } from '../../src/statistics/estimate.ts'
 import { differenceTest } from '../../src/statistics/miettinen-nurminen.ts'
 import { incrementalOf, incrementalOfStrata, netBenefit } from '../../src/statistics/net-benefit.ts'
 import { type Group, newcombe } from '../../src/statistics/newcombe.ts'
-import { roiOf, roiOfStrata } from '../../src/statistics/roi.ts'
+import { roiOfStrata } from '../../src/statistics/roi.ts'
 import { confidenceSequence, recallsUntilVerdict, stratifiedSequence } from '../../src/statistics/sequence.ts'
 import {
   type Stratum,
@@ -14,6 +14,7 @@ import {
 } from '../../src/statistics/strata.ts'
 import { wilson } from '../../src/statistics/wilson.ts'
 import { binomialDraws, seeded } from '../support/draws.ts'
+import { roiOf } from '../support/roi.ts'
 
 // What is claimed of groups that were drawn with several shares, in seasons in which more or fewer come back.
 

@@ -1,18 +1,9 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
-import {
-  add,
-  compare,
-  Decimal,
-  divide,
-  multiply,
-  negate,
-  parseDecimal,
-  remainder,
-} from '../../../src/config/decimal.ts'
 import type { Fact, FactCatalogue } from '../../../src/config/fact.ts'
 import { FIRST_INSTANT, LAST_INSTANT, parseInstant, parseSpan } from '../../../src/config/instants.ts'
 import { dottedName } from '../../../src/config/operands.ts'
 import { expandDurations } from '../../../src/config/parser.ts'
+import { add, compare, Decimal, divide, multiply, negate, parseDecimal, remainder } from './decimal.ts'
 
 // The meaning of a condition a second time, by cel-js' own evaluator, to hold the compiled SQL against. cel-js does the
 // logic, the types, the texts and the dispatch; numbers and times are types of our own, since CEL's whole numbers divide

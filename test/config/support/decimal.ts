@@ -1,4 +1,4 @@
-// Exact decimals with PostgreSQL's rules for numeric, so that a condition means the same when it is evaluated here.
+// Exact decimals with PostgreSQL's rules for numeric, so that a condition means the same when it is evaluated here (oracle.ts).
 
 /** coefficient × 10^-scale; a negative scale is never kept. */
 export class Decimal {
