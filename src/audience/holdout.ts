@@ -21,7 +21,7 @@ export function drawSql(salt: string, purpose: DrawPurpose, ...keys: SQL[]): SQL
   return sql`(('x' || encode(substring(${digest} FROM 1 FOR 4), 'hex'))::bit(32)::bigint / 4294967296.0)`
 }
 
-/** The same draw in JavaScript: for tests and for words that explain one contact's arm. */
+/** The same draw in JavaScript: of one person, for a preview. */
 export function draw(salt: string, purpose: DrawPurpose, ...keys: (number | string)[]): number {
   const digest = hash('sha256', `${salt}:${purpose}:${keys.join(':')}`, 'buffer')
   return digest.readUInt32BE(0) / 4_294_967_296

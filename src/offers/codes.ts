@@ -17,7 +17,7 @@ export function generateCode(): string {
 /** Shown in previews, test mails and to seeds: of the right form, and wrong by its check letter. */
 export const DUMMY_CODE = 'TEST-0000-0000-000T'
 
-/** A code as it is kept, from what somebody typed: capitals, no separators, O as 0, I and L as 1. */
+/** A code as it is kept, from what somebody typed: capitals, no separators. */
 export function normaliseCode(typed: string): string {
   return typed
     .normalize('NFKC')

@@ -10,7 +10,7 @@ import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
 import { freshen } from './signals.ts'
 
-// What the scheduler does when it is time, and a replay after each of its steps.
+// What the scheduler does when it is time; what a replay ends with.
 
 /**
  * Runs every campaign whose newest tick has no finished run. A machine that was off for a week catches up once: only
