@@ -273,6 +273,15 @@ describe('the architecture', () => {
     ])
   })
 
+  it('takes each lock that stands for no row by its name, and so within the schema', () => {
+    const others = files.flatMap((file) => {
+      const calls = readFileSync(join(ROOT, file), 'utf8').matchAll(/pg_(?:try_)?advisory\w*\((.{10})/g)
+      return [...calls].flatMap(([, key = '']) => (/^\$\{(lockKey|LOCKS\.|keyOf)/.test(key) ? [] : [file]))
+    })
+    // A stripe's own place is the second half of its key; the first is of the schema.
+    expect([...new Set(others)]).toEqual(['database/stripes.ts'])
+  })
+
   it('keeps SQL’s own clock out of decisions', () => {
     const offenders = files.filter((file) => {
       const text = readFileSync(join(ROOT, file), 'utf8').replace(/\/\/.*|\/\*[\s\S]*?\*\//g, '')

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Clock } from '../clock.ts'
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
+import { lockKey } from '../database/advisory-locks.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Chunk, chunksAfter, inChunk, isDone, type PassProgress, withDone } from '../database/chunks.ts'
 import {
@@ -285,10 +286,7 @@ async function lockRun(tx: Transaction, runId: number): Promise<RunState> {
  * for its stripe is held.
  */
 async function lockGroup(tx: Transaction, exclusive: string): Promise<void> {
-  await execute(
-    tx,
-    sql`SELECT pg_advisory_xact_lock(7405, hashtext(current_schema() || '.' || ${exclusive}::text))`,
-  )
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('exclusiveGroup', sql`${exclusive}::text`)})`)
 }
 
 async function isStopped(session: Session, campaign: string): Promise<boolean> {

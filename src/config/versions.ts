@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm/sql'
+import { lockKey } from '../database/advisory-locks.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { ON_RETURN } from './campaign.ts'
@@ -87,10 +88,7 @@ export async function currentVersion(
 
 /** One apply of a campaign at a time: the second sees what the first wrote, and makes the next version. */
 export async function lockCampaign(tx: Transaction, campaign: string): Promise<void> {
-  await execute(
-    tx,
-    sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.' || ${campaign}::text))`,
-  )
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('named', sql`${campaign}::text`)})`)
 }
 
 /** Keeps a set of template files; returns the hash it is found by. */

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { sql } from 'drizzle-orm'
+import { lockKey } from '../database/advisory-locks.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { unstorable } from './text.ts'
@@ -145,7 +146,7 @@ async function lockTokens(tx: Transaction, devices: readonly DeviceRow[]): Promi
   const places = [...new Set(devices.map((device) => (keyOf(device)[0] ?? 0) % TOKEN_LOCKS))]
   await execute(
     tx,
-    sql`SELECT pg_advisory_xact_lock(7419, hashtext(current_schema() || '.' || place))
+    sql`SELECT pg_advisory_xact_lock(${lockKey('token', sql`place`)})
         FROM (SELECT place FROM unnest(${bigints(places)}) AS p(place) ORDER BY place) AS places`,
   )
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
+import { lockKey } from '../database/advisory-locks.ts'
 import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
 import type { Call } from './calls.ts'
 import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
@@ -44,7 +45,7 @@ export async function ingestCalls(
   if (fresh.length === 0) return { repeated }
   const visitors = fresh.some((call) => call.anonymousId !== null || call.previousId !== undefined)
   // Whoever links a visitor and whoever records what one did come one after the other: neither would see the other.
-  if (visitors) await execute(tx, sql`SELECT pg_advisory_xact_lock(7404, hashtext(current_schema()))`)
+  if (visitors) await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('visitors')})`)
   const renamed = unknown ? namedAndRenamed(fresh) : []
   if (renamed.length > 0) await makeUnknown(tx, now, 'incoming_calls', renamed)
   await renameContacts(tx, fresh)

@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { countriesOf } from '../channels/sms/phone.ts'
+import { lockKey } from '../database/advisory-locks.ts'
 import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lookUpSingly } from '../database/look-ups.ts'
@@ -50,7 +51,7 @@ export function carriersOf(kind: IdentifierKind, key: SQL): SQL {
  * the same address do not see one another's, and would leave them two persons for good.
  */
 export async function lockContacts(tx: Transaction): Promise<void> {
-  await execute(tx, sql`SELECT pg_advisory_xact_lock(7403, hashtext(current_schema()))`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('identifiers')})`)
 }
 
 /**
@@ -59,13 +60,13 @@ export async function lockContacts(tx: Transaction): Promise<void> {
  * one of the chunk's external ids would be waited for by the chunk. Here the names come first, for both.
  */
 export async function lockNames(tx: Transaction): Promise<void> {
-  await execute(tx, sql`SELECT pg_advisory_xact_lock(7406, hashtext(current_schema()))`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('externalIds')})`)
   await lockContacts(tx)
 }
 
 /** Before a chunk makes contacts: beside other chunks, and not beside those of {@link lockNames}. */
 export async function shareNames(tx: Transaction): Promise<void> {
-  await execute(tx, sql`SELECT pg_advisory_xact_lock_shared(7406, hashtext(current_schema()))`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock_shared(${lockKey('externalIds')})`)
 }
 
 /** Makes the temporary tables of this file, empty. Needed once a transaction, before {@link linkPersons}. */

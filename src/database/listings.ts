@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { lockKey } from './advisory-locks.ts'
 import { execute, type Transaction } from './connect.ts'
 
 // Who says that an address gets nothing more. An entry of the do-not-contact list says why and since when the address is
@@ -95,10 +96,10 @@ function reasonOf(voice: Voice): string {
 
 /** Whoever takes entries off does it alone; {@link besideLifting} beside others who list. Until the transaction ends. */
 export async function aloneLifting(tx: Transaction): Promise<void> {
-  await execute(tx, sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.lifting'))`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('named', sql`'lifting'`)})`)
 }
 
 /** Before a file's rows are listed: an entry that is being taken off is no entry to join. */
 export async function besideLifting(tx: Transaction): Promise<void> {
-  await execute(tx, sql`SELECT pg_advisory_xact_lock_shared(7402, hashtext(current_schema() || '.lifting'))`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock_shared(${lockKey('named', sql`'lifting'`)})`)
 }

@@ -9,6 +9,7 @@ import type { PoolClient } from 'pg'
 import { z } from 'zod'
 import { systemClock } from '../clock.ts'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
+import { LOCKS } from './advisory-locks.ts'
 import { type Database, execute, rows, type Session, transactionOn } from './connect.ts'
 import { drawInstallation } from './installation.ts'
 import { drawSigningKey } from './signing-keys.ts'
@@ -42,7 +43,7 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
   const session: Session = { orm: drizzle(client) as Session['orm'], client }
   const lock = sql`hashtext(${`winback migrate ${database.schema}`})`
   try {
-    await rows(session, sql`SELECT pg_advisory_lock(7400, ${lock})`)
+    await rows(session, sql`SELECT pg_advisory_lock(${LOCKS.migration}, ${lock})`)
     try {
       const open = await pending(session, database.schema)
       if (open.length > 0) await apply(client, database.schema, open)
@@ -51,7 +52,7 @@ export async function migrate(database: Database): Promise<{ applied: string[] }
       await drawSigningKey(session, systemClock.now())
       return { applied: open.map(({ name }) => name) }
     } finally {
-      await rows(session, sql`SELECT pg_advisory_unlock(7400, ${lock})`)
+      await rows(session, sql`SELECT pg_advisory_unlock(${LOCKS.migration}, ${lock})`)
     }
   } catch (cause) {
     if (cause instanceof WinbackError) throw cause

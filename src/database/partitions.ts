@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { lockKey } from './advisory-locks.ts'
 import { type Database, execute, rows, type Session, type Transaction, transaction } from './connect.ts'
 
 export type PartitionedTable = 'activity' | 'touchpoint_records'
@@ -36,7 +37,7 @@ export async function ensurePartitionsWithin(
 ): Promise<void> {
   const wanted = monthsOf(months)
   if ((await missing(tx, table, wanted)).length === 0) return
-  await execute(tx, sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || ${`.${table}`}))`)
+  await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('named', sql`${table}::text`)})`)
   // Made aside and attached: CREATE TABLE … PARTITION OF takes ACCESS EXCLUSIVE on the parent, which waits for
   // every open transaction that has read or written it (the caller's own included, when we are on a second
   // connection); ATTACH takes SHARE UPDATE EXCLUSIVE, which waits for none of them.

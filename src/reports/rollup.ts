@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
+import { lockKey } from '../database/advisory-locks.ts'
 import { type Database, execute, rows, type Session, transaction } from '../database/connect.ts'
 import type { CohortDay } from './cohort-day.ts'
 import type { Earned } from './margins.ts'
@@ -133,7 +134,7 @@ async function rollUpDay(
     // Of this schema: a replay is counted while the real figures are, and says nothing of its own otherwise.
     const [lock] = await rows<{ mine: boolean }>(
       tx,
-      sql`SELECT pg_try_advisory_xact_lock(7420, hashtext(current_schema())) AS mine`,
+      sql`SELECT pg_try_advisory_xact_lock(${lockKey('rollUp')}) AS mine`,
     )
     if (!lock?.mine) return false
     const { campaign, day } = cohort

@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { earlier, later } from '../clock.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import type { ChannelRate } from '../config/rates.ts'
+import { lockKey } from '../database/advisory-locks.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 
 // What stops by itself: a channel whose mail is complained of or bounces (a breaker), and a campaign that goes beyond the
@@ -85,7 +86,7 @@ export async function watchChannels(
   rules: Readonly<Record<string, Pick<ChannelRate, 'breaker'>>>,
 ): Promise<Tripped[]> {
   return await transaction(database, async (tx) => {
-    await execute(tx, sql`SELECT pg_advisory_xact_lock(7417, hashtext(current_schema()))`)
+    await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('breakers')})`)
     const known = await rows<Breaker>(
       tx,
       sql`SELECT b.channel, b.state, b.since, w.name IS NOT NULL AS paused FROM breakers b

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import { lockKey } from '../database/advisory-locks.ts'
 import { type Database, execute, rows, transaction } from '../database/connect.ts'
 
 /** Seconds a standing is good for: nobody's rank moves by a hundredth within a day. */
@@ -22,7 +23,7 @@ export async function refreshStandings(database: Database, now: Date): Promise<v
   await transaction(database, async (tx) => {
     const [lock] = await rows<{ mine: boolean }>(
       tx,
-      sql`SELECT pg_try_advisory_xact_lock(7410, hashtext(current_schema())) AS mine`,
+      sql`SELECT pg_try_advisory_xact_lock(${lockKey('standings')}) AS mine`,
     )
     if (!lock?.mine) return
     await execute(tx, sql`DELETE FROM spend_standings`)

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { heldBack } from '../../src/audience/hindrances.ts'
 import { openSeeds } from '../../src/audience/seeds.ts'
 import { eraseContact } from '../../src/contacts/erase.ts'
+import { lockKey } from '../../src/database/advisory-locks.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
 import { eventually } from '../support/eventually.ts'
@@ -98,7 +99,7 @@ describe('a run over several chunks', () => {
       transaction(pipeline.database, async (tx) => {
         await execute(
           tx,
-          sql`SELECT pg_advisory_xact_lock(7405, hashtext(current_schema() || '.' || ${pipeline.campaign.exclusive}::text))`,
+          sql`SELECT pg_advisory_xact_lock(${lockKey('exclusiveGroup', sql`${pipeline.campaign.exclusive}::text`)})`,
         )
         await work()
       })

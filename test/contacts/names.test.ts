@@ -4,6 +4,7 @@ import { manualClock } from '../../src/clock.ts'
 import { callReader } from '../../src/contacts/calls.ts'
 import { ingestCalls } from '../../src/contacts/live.ts'
 import { lockNames } from '../../src/contacts/persons.ts'
+import { LOCKS } from '../../src/database/advisory-locks.ts'
 import { rows, transaction } from '../../src/database/connect.ts'
 import { settingsOf } from '../../src/database/migrate.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
@@ -37,7 +38,7 @@ it('a file and an event that bring the same new contact wait for one another in 
           sql`SELECT classid::int AS lock FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
         ),
-      (waiting) => waiting.map(({ lock }) => lock).join() === '7406',
+      (waiting) => waiting.map(({ lock }) => lock).join() === String(LOCKS.externalIds),
       5,
     )
     await ingestCalls(tx, [call], { workspace, addressKey, now, hooks })

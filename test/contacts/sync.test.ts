@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
+import { LOCKS } from '../../src/database/advisory-locks.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { rejectFileOf, syncDue } from '../../src/service/sync.ts'
@@ -227,7 +228,9 @@ describe('contacts', () => {
     await customer('a', 10)
     const other = await target.client.connect()
     try {
-      await other.query(`SELECT pg_advisory_lock(7418, hashtext(current_schema() || '.sync.customers'))`)
+      await other.query(
+        `SELECT pg_advisory_lock(${LOCKS.sync}, hashtext(current_schema() || '.sync.customers'))`,
+      )
       expect(await syncing.run('customers')).toMatchObject({ state: 'busy', rows: 0 })
       expect(await syncing.run('customers', { dryRun: true })).toMatchObject({ state: 'done', rows: 1 })
     } finally {

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import { eventNamer } from '../../config/event-names.ts'
 import type { SyncSettings } from '../../config/sync-settings.ts'
+import { lockKey } from '../../database/advisory-locks.ts'
 import { type Database, rows, type Transaction } from '../../database/connect.ts'
 import { settingsOf } from '../../database/migrate.ts'
 import { ensurePartitionsWithin } from '../../database/partitions.ts'
@@ -214,19 +215,15 @@ async function* ahead<Item>(items: AsyncGenerator<Item>): AsyncGenerator<Item> {
 
 /** For as long as the connection holds it: a transaction's end does not give it back. */
 async function tryLock(tx: Transaction, name: string): Promise<boolean> {
-  const [lock] = await rows<{ mine: boolean }>(
-    tx,
-    sql`SELECT pg_try_advisory_lock(7418, hashtext(current_schema() || '.sync.' || ${name}::text)) AS mine`,
-  )
+  const [lock] = await rows<{ mine: boolean }>(tx, sql`SELECT pg_try_advisory_lock(${keyOf(name)}) AS mine`)
   return lock?.mine === true
 }
 
 async function unlock(tx: Transaction, name: string): Promise<void> {
-  await rows(
-    tx,
-    sql`SELECT pg_advisory_unlock(7418, hashtext(current_schema() || '.sync.' || ${name}::text))`,
-  )
+  await rows(tx, sql`SELECT pg_advisory_unlock(${keyOf(name)})`)
 }
+
+const keyOf = (name: string) => lockKey('sync', sql`'sync.' || ${name}::text`)
 
 function emptySummary(name: string, settings: SyncSettings, dryRun: boolean): SyncSummary {
   return {

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
+import { lockKey } from '../../database/advisory-locks.ts'
 import { type Database, execute, rows, type Session, transaction } from '../../database/connect.ts'
 import { isPassword } from './passwords.ts'
 import type { Role } from './roles.ts'
@@ -58,10 +59,7 @@ export async function signIn(
   const keys = theirs ? [`browser:${known.browser}`] : [`name:${name}`, `from:${address}`]
   const seconds = await transaction(database, async (tx) => {
     // One at a time: of a hundred guesses at once, each would find that none has failed yet.
-    await execute(
-      tx,
-      sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.sign_in_failures'))`,
-    )
+    await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('named', sql`'sign_in_failures'`)})`)
     const wait = await secondsToWait(tx, keys, now)
     // Counted before the answer is known, and taken back where it was right.
     if (wait === 0) await recordFailure(tx, keys, now)

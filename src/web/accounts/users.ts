@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { sql } from 'drizzle-orm'
 import { later } from '../../clock.ts'
 import { typedText } from '../../config/typed-text.ts'
+import { lockKey } from '../../database/advisory-locks.ts'
 import {
   type Database,
   execute,
@@ -191,7 +192,7 @@ async function endSessions(session: Session, userId: number): Promise<void> {
  */
 export async function firstLink(database: Database, now: Date, by: string): Promise<string | undefined> {
   return await transaction(database, async (tx) => {
-    await execute(tx, sql`SELECT pg_advisory_xact_lock(7402, hashtext(current_schema() || '.users'))`)
+    await execute(tx, sql`SELECT pg_advisory_xact_lock(${lockKey('named', sql`'users'`)})`)
     const users = await listUsers(tx)
     if (users.some((user) => user.hasPassword)) return undefined
     const admin =
