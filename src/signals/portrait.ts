@@ -3,13 +3,11 @@ import type { Fact } from '../config/fact.ts'
 import { factCatalogue } from '../config/facts.ts'
 import type { Workspace } from '../config/workspace.ts'
 import { rows, type Session } from '../database/connect.ts'
+import { objectSql } from '../database/jsonb.ts'
 import { historySql, rulesOf } from './history.ts'
 
 /** Signals of one contact by fact path, as JSON has them; what is not known is absent. */
 export type Portrait = Readonly<Record<string, unknown>>
-
-/** jsonb_build_object takes at most 100 arguments. */
-const PAIRS = 40
 
 /**
  * One contact's signals, calculated from their events up to a moment and not from what is stored: so they are never
@@ -24,15 +22,10 @@ export async function readPortrait(
   const facts = [...factCatalogue(workspace).values()].filter(({ known }) => known !== undefined)
   const silence = factCatalogue(workspace).get('activity.silence')
   const asked: Fact[] = silence ? [...facts, silence] : facts
-  const parts = Array.from({ length: Math.ceil(asked.length / PAIRS) }, (_, part) => {
-    const pairs = asked
-      .slice(part * PAIRS, (part + 1) * PAIRS)
-      .map((fact) => sql`${fact.path}::text, ${fact.sql(now)}`)
-    return sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`
-  })
+  const values = asked.map((fact) => ({ name: fact.path, value: fact.sql(now) }))
   const [found] = await rows<{ portrait: Portrait }>(
     session,
-    sql`SELECT jsonb_strip_nulls(${sql.join(parts, sql` || `)}) AS portrait
+    sql`SELECT jsonb_strip_nulls(${objectSql(values)}) AS portrait
         FROM contacts c JOIN contact_activity a ON a.contact_id = c.contact_id
         LEFT JOIN (${historySql(rulesOf(workspace), sql`x.contact_id = ${contactId}`, now)}) s ON s.contact_id = c.contact_id
         WHERE c.contact_id = ${contactId}`,

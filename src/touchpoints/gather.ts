@@ -3,6 +3,7 @@ import type { Device } from '../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep, TemplateFact } from '../config/compiled.ts'
 import { templatesOf } from '../config/variants.ts'
 import { preparedRows, type Session } from '../database/connect.ts'
+import { objectSql } from '../database/jsonb.ts'
 import { choiceSql, consentSql } from '../database/permissions.ts'
 import { keyTable, type TouchpointKey } from './keys.ts'
 
@@ -68,9 +69,6 @@ export interface LatestChoice {
   /** Messages to the person within that time; null without a limit. */
   readonly lately: number | null
 }
-
-/** jsonb_build_object takes at most 100 arguments. */
-const PAIRS = 50
 
 /**
  * Reads the candidates of a claim. One statement a batch: the joins are by primary key, and conditions and facts
@@ -172,7 +170,7 @@ async function read(
         'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key AND s.suppressed_at <= ${now})) AS suppressed,
       ${consentsSql(step.channels, now)} AS consent, ${choiceSql(sql`c`, now)} AS choice,
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
-      jsonb_strip_nulls(${valuesSql(facts, now)}) AS facts,
+      jsonb_strip_nulls(${objectSql(facts.map((fact) => ({ name: fact.path, value: fact.sql(now) })))}) AS facts,
       ${staleSql(facts, now)} AS stale, ${effortSql(what.campaign, now)} AS effort, ${effortLeftSql(what.campaign, now)} AS "effortLeft"
     FROM ${source}`,
   )
@@ -256,15 +254,6 @@ function factsOf(step: CompiledStep): TemplateFact[] {
     templatesOf(step).flatMap((template) => template.facts.map((fact) => [fact.path, fact] as const)),
   )
   return [...facts.values()]
-}
-
-function valuesSql(facts: readonly TemplateFact[], now: Date): SQL {
-  const parts: SQL[] = [sql`'{}'::jsonb`]
-  for (let start = 0; start < facts.length; start += PAIRS) {
-    const pairs = facts.slice(start, start + PAIRS).map((fact) => sql`${fact.path}::text, ${fact.sql(now)}`)
-    parts.push(sql`jsonb_build_object(${sql.join(pairs, sql`, `)})`)
-  }
-  return sql.join(parts, sql` || `)
 }
 
 function staleSql(facts: readonly TemplateFact[], now: Date): SQL {
