@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { type Database, type Transaction, transactionOn } from '../database/connect.ts'
-import { codeOf } from '../errors.ts'
+import { isContention } from '../database/outage.ts'
 
 /** A piece of work in a transaction of its own; done again from the start where it has to be. */
 export interface LaneWork<Result = unknown> {
@@ -124,7 +124,7 @@ export async function settledOn<Result>(
         onBroken(cause)
       })
     } catch (error) {
-      if (attempt >= 5 || broken || !['40P01', '40001', '23505'].includes(codeOf(error))) throw error
+      if (attempt >= 5 || broken || !isContention(error)) throw error
     }
   }
 }

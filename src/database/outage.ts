@@ -16,6 +16,14 @@ export function isOutage(error: unknown): boolean {
   return GONE.test(codeOf(error)) || GONE_WORDS.test(error.message)
 }
 
+/** What another transaction may be the cause of that was first: a deadlock, a failed serialisation, a unique violation. */
+const OTHERS = ['40P01', '40001', '23505']
+
+/** True for errors that a transaction may not meet when it is done again from its start: others have ended by then. */
+export function isContention(error: unknown): boolean {
+  return OTHERS.includes(codeOf(error))
+}
+
 /**
  * Tries idempotent work again while the database is away, with pauses that double up to two seconds: what a worker
  * knows about messages already handed over must not be lost to a restart of the server.

@@ -5,8 +5,8 @@ import type { Hooks } from '../contacts/hooks.ts'
 import { ingestCalls } from '../contacts/live.ts'
 import { type Database, transaction } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
+import { isContention } from '../database/outage.ts'
 import { ensurePartitions, monthsWith } from '../database/partitions.ts'
-import { codeOf } from '../errors.ts'
 
 // Group commit: while transactions are under way, the requests that arrive are collected, and the next transaction
 // takes them all. A lone request waits for nobody; under load a commit is shared by thousands of events. Each request
@@ -43,8 +43,7 @@ const LANES = 2
 const WAITING = 50_000
 /** Characters of their requests: of the largest calls, so many would be gigabytes while the database stands still. */
 const WAITING_SIZE = 64_000_000
-/** Another transaction was first: everything is settled the second time. */
-const TRANSIENT = ['40P01', '40001', '23505']
+/** Where another transaction was first, everything is settled the second time. */
 const ATTEMPTS = 5
 
 export interface IntakeDependencies {
@@ -139,7 +138,7 @@ async function record(
       )
       return repeated
     } catch (error) {
-      if (attempt >= ATTEMPTS || !TRANSIENT.includes(codeOf(error))) throw error
+      if (attempt >= ATTEMPTS || !isContention(error)) throw error
     }
   }
 }
