@@ -9,6 +9,7 @@ import {
   checkAnswers,
   contentOf,
   inTime,
+  isText,
   keepSecret,
   type Odd,
   OUTCOMES,
@@ -97,7 +98,8 @@ export function describeChannel<Settings, Address, Content>(
       OUTCOMES.includes(said?.outcome ?? ''),
       `send() answered ${JSON.stringify(delivery)}: \`outcome\` is one of ${OUTCOMES.join(', ')}`,
     )
-    if (delivery.outcome !== 'sent') assert.notEqual(delivery.detail, '', 'an outcome without its reason')
+    if (delivery.outcome !== 'sent') assert(isText(delivery.detail), 'an outcome without its reason')
+    else assert(isText(delivery.providerId ?? key), '`providerId` is a text, where the provider gives one')
     if (delivery.outcome === 'retry' && delivery.after !== undefined) {
       assert(delivery.after > 0 && Number.isFinite(delivery.after), '`after` is a number of seconds')
     }
@@ -177,11 +179,12 @@ export function describeChannel<Settings, Address, Content>(
 
     it('renders the same from the same, and leaves its input alone', () =>
       withChannel(async ({ channel }) => {
-        const before = structuredClone(view)
+        const before = structuredClone({ view, contact: contact() })
         const first = channel.render(template, view, contact())
         assert(!(first instanceof Promise), 'render answers at once')
         assert.deepEqual(channel.render(template, view, contact()), first, 'the same content each time')
-        assert.deepEqual(view, before, 'render() leaves the view as it was')
+        const after = { view, contact: contact() }
+        assert.deepEqual(after, before, 'render() leaves the view and the contact as they were')
       }))
 
     it('costs a whole number of micros, none below zero', () =>
@@ -303,6 +306,8 @@ export function describeChannel<Settings, Address, Content>(
           if (channel.confirm) assert(said && OUTCOMES.includes(said.outcome), 'confirm() has no outcome')
           const known = await inTime(channel, 'query', (async () => await channel.query?.(doubt))())
           if (channel.query) assert(known && ANSWERS.includes(known.outcome), 'query() has no answer')
+          // As Winback would, to whom an answer it cannot record is none.
+          if (known?.outcome === 'sent') readReceipts(name, { ...known, outcome: 'accepted', replies: [] })
           keepSecret('confirm() or query()', JSON.stringify([said, known]), secrets)
         }
         await ask()
@@ -333,8 +338,10 @@ export function describeChannel<Settings, Address, Content>(
         const { events, replies, calls = [] } = taken
         assert(events.length + replies.length + calls.length > 0, 'nothing is read of the report')
         // A rehearsal's messages have the numbers of production's, and one provider may report of both.
-        for (const { contactId, installation } of [...events, ...calls]) {
-          const whole = contactId !== FOREIGN.contactId || installation === FOREIGN.installation
+        for (const { contactId, touchpointId, installation } of [...events, ...calls]) {
+          const about = contactId === FOREIGN.contactId && touchpointId === FOREIGN.touchpointId
+          assert(about, 'an event is about another message than the report is')
+          const whole = installation === FOREIGN.installation
           assert(whole, 'an event carries all that `readReference` gives, the `installation`, too')
         }
         // As Winback would before it records them; calls are its own robot's.

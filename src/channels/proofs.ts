@@ -20,6 +20,11 @@ export interface Odd<Address, Content> {
 export const OUTCOMES: readonly string[] = ['sent', 'rejected', 'retry', 'uncertain']
 export const ANSWERS: readonly string[] = ['sent', 'absent', 'unknown']
 
+/** No compiler may have seen who says it. */
+export function isText(said: unknown): boolean {
+  return typeof said === 'string' && said !== ''
+}
+
 /**
  * Waits for what a channel does, up to its deadline. The second timer starts when the first has rung: on a machine that
  * is too busy to ring in time, nothing else can be.

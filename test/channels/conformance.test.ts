@@ -1,7 +1,14 @@
 import { createHmac } from 'node:crypto'
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import type { Channel, ChannelModule, Delivery, Message, Webhook } from '../../src/channels/channel.ts'
+import type {
+  Answer,
+  Channel,
+  ChannelModule,
+  Delivery,
+  Message,
+  Webhook,
+} from '../../src/channels/channel.ts'
 import { describeChannel } from '../../src/channels/conformance.ts'
 import { openHttp, parseJson } from '../../src/channels/http.ts'
 import { openLane } from '../../src/channels/lane.ts'
@@ -46,16 +53,19 @@ const BREAKS = {
   'throws at an address it cannot read': 'address',
   'takes an address of two lines': 'address',
   'renders by chance': 'render',
+  'changes the contact it renders for': 'render',
   'costs nothing whatever the settings say': 'cost',
   'costs fractions of a micro': 'cost',
   'says sent and posts nothing': 'send',
   'answers nothing': 'send',
+  'gives an id that is no text': 'send',
   'posts twice what it sends': 'send',
   'makes a key for each attempt': 'key',
   'has as many under way as come': 'lane',
   'throws at a hang-up': 'promise',
   'swallows an error': 'promise',
   'gives no reason': 'promise',
+  'gives a reason that is no text': 'promise',
   'takes a refusal for a bad address': 'promise',
   'calls unsent what may have arrived': 'promise',
   'takes an answer for an absence': 'promise',
@@ -72,12 +82,14 @@ const BREAKS = {
   'throws as it confirms': 'ask',
   'throws as it is asked': 'ask',
   'answers a question with nothing': 'ask',
+  'answers a question with what cannot be recorded': 'ask',
   'looks at no signature': 'report',
   'greets anybody': 'report',
   'looks only whether there is a signature': 'report',
   'throws at a report it cannot read': 'report',
   'reports at no time': 'report',
   'forgets whose message it was': 'report',
+  'takes one number of a message for the other': 'report',
   'finds nothing': 'check',
   'hands over once it is closed': 'close',
   'forgets what is under way as it closes': 'close',
@@ -144,8 +156,11 @@ function openTrial(
       return { outcome: 'retry', detail, unsent }
     }
     const { status } = exchange
+    if (is('gives an id that is no text')) return { outcome: 'sent', ...({ providerId: { key } } as object) }
     if (status < 300 || is('swallows an error')) return { outcome: 'sent', providerId: key }
-    const detail = is('gives no reason') ? '' : `the provider answers ${status}`
+    const words = `the provider answers ${status}`
+    const odd = is('gives a reason that is no text') ? ([words] as unknown as string) : words
+    const detail = is('gives no reason') ? '' : odd
     if (status === 429) {
       return { outcome: 'retry', detail, unsent: true, unreached: is('takes an answer for an absence') }
     }
@@ -183,8 +198,10 @@ function openTrial(
       if (is('takes an odd address for an absence') && /^1{40}$/.test(phone ?? '')) return phone ?? undefined
       return phone !== null && /^\+\d{8,15}$/.test(phone) ? phone : undefined
     },
-    render: (given, view) =>
-      `${given?.render(view).text ?? ''}${is('renders by chance') ? String(Math.random()) : ''}`,
+    render: (given, view, contact) => {
+      if (is('changes the contact it renders for')) Object.assign(contact, { locale: 'fr' })
+      return `${given?.render(view).text ?? ''}${is('renders by chance') ? String(Math.random()) : ''}`
+    },
     cost: () =>
       is('costs nothing whatever the settings say') ? 0 : is('costs fractions of a micro') ? 0.5 : 50_000,
     send: (message) =>
@@ -206,8 +223,10 @@ function openTrial(
     },
     query: async () => {
       if (is('throws as it is asked')) throw new Error('no')
-      const answer: unknown = is('answers a question with nothing') ? {} : { outcome: 'unknown' }
-      return answer as { outcome: 'unknown' }
+      if (is('answers a question with nothing')) return {} as Answer
+      const event = { contactId: 1, touchpointId: 1, kind: 'delivered', eventId: 'q-1' } as const
+      const at = is('answers a question with what cannot be recorded') ? new Date('soon') : new Date(0)
+      return { outcome: 'sent', events: [{ ...event, at }] }
     },
     greet: ({ url }) => {
       const query = new URL(url).searchParams
@@ -227,7 +246,10 @@ function openTrial(
       }
       const at = is('reports at no time') ? new Date('soon') : now
       const { reference } = z.object({ reference: z.string() }).parse(parseJson(Buffer.from(body).toString()))
-      const { installation, ...bare } = readReference(reference) ?? { contactId: 0, touchpointId: 0 }
+      const { installation, ...named } = readReference(reference) ?? { contactId: 0, touchpointId: 0 }
+      const bare = is('takes one number of a message for the other')
+        ? { contactId: named.touchpointId, touchpointId: named.contactId }
+        : named
       const whose = is('forgets whose message it was') || !installation ? {} : { installation }
       const event = { ...bare, ...whose, kind: 'delivered', eventId: 'e-1', at } as const
       return { outcome: 'accepted', events: [event], replies: [] }
@@ -256,7 +278,7 @@ function clausesOf(idempotent: boolean, broken?: Break | Repeat): ReadonlyMap<st
     'trial',
     {
       module: moduleFor(idempotent),
-      reachable: [li],
+      reachable: [{ ...li }],
       unreachable: [{ ...li, phone: null }],
       template,
       view: {},
