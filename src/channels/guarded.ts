@@ -192,7 +192,7 @@ function usable(name: string, said: unknown): Delivery {
   const get = (key: string) => propertyOf(said, key)
   const detail = textOf(get('detail')) ?? 'no reason given'
   const tokens: unknown = get('dead')
-  const dead = Array.isArray(tokens) ? { dead: tokens.filter((token) => typeof token === 'string') } : {}
+  const dead = Array.isArray(tokens) ? { dead: tokens.filter(isToken) } : {}
   switch (get('outcome')) {
     case 'sent': {
       if (get('keep') !== undefined) {
@@ -233,6 +233,11 @@ function textOf(value: unknown): string | undefined {
   return (typeof value === 'string' && value !== '') || typeof value === 'number' ? String(value) : undefined
 }
 
+/** No device is known by what the database cannot hold, and what is looked for there must be such as it can. */
+function isToken(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0')
+}
+
 function isMicros(value: unknown): value is Money {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0
 }
@@ -244,6 +249,8 @@ function wholeMicros(name: string, cost: unknown): Money {
 
 /** A value as an error shows it; what JSON cannot write (a cycle, a bigint) is not worth an error of its own. */
 function shown(value: unknown): string {
+  // JSON writes null for NaN.
+  if (typeof value === 'number') return String(value)
   try {
     return (JSON.stringify(value) ?? String(value)).slice(0, 200)
   } catch {

@@ -145,7 +145,7 @@ describe('a send', () => {
       { outcome: 'retry', unsent: true, unreached: true },
     ],
     ['not reached, perhaps', { outcome: 'retry', detail: '', unreached: 'yes' }, { outcome: 'retry' }],
-    ['tokens that are none', { outcome: 'uncertain', detail: 'x', dead: [1, 'a'] }, { dead: ['a'] }],
+    ['tokens that are none', { outcome: 'uncertain', detail: 'x', dead: [1, 'a', 'b\0'] }, { dead: ['a'] }],
   ])('is believed in its outcome: %s', async (_, said, taken) => {
     const delivery = await open({ send: async () => said }).send(message)
     expect(delivery).toMatchObject(taken)
@@ -206,6 +206,7 @@ describe('what it says of a contact and a message', () => {
     for (const [cost, said] of [
       [0.5, '0.5'],
       [-1, '-1'],
+      [Number.NaN, 'NaN'],
       ['1', '"1"'],
       [10n, '10'],
     ]) {
