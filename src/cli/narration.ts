@@ -2,6 +2,7 @@ import type { RunResult } from '../audience/run.ts'
 import { maskText } from '../config/masking.ts'
 import { CREDITOR } from '../config/waits.ts'
 import { messageOf } from '../errors.ts'
+import { apartText } from '../reports/queues.ts'
 import { ANSWERS, REDEMPTION_REFUSALS, STATES } from '../reports/reasons.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
@@ -50,6 +51,8 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
   // A campaign that is held back is looked at every minute, and told of once.
   const told = new Map<string, string>()
   const worthSaying = openErrors()
+  // One process may be a scheduler and a worker.
+  let apart: string | undefined
   const { language } = speech
   const inWords = sayIn(speech)
   const say = (event: string, facts: Record<string, unknown>, words: string, warning = false) =>
@@ -172,6 +175,21 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
         `${zh}自 ${since.toISOString()} 起无法连接（${detail}）：${credits ? '待其发放的优惠等待重试' : `暂停至 ${until}`}，不计入消息的尝试次数`,
       )
       say('away', { channel, since, detail, nextAt }, words, true)
+    },
+    onQueues: (queues) => {
+      const { found, mend } = queues ? apartText(queues, language) : { found: '', mend: '' }
+      if ((apart ?? '') === found) return
+      apart = found
+      if (queues) say('queues_apart', { queues }, `${found}${language === 'en' ? '. ' : '。'}${mend}`, true)
+      else
+        say(
+          'queues_together',
+          {},
+          inWords(
+            'all schedulers and workers have the same queue again',
+            '所有调度器和工作进程已重新使用同一队列',
+          ),
+        )
     },
     onError: (where, error) => {
       const message = maskText(messageOf(error))

@@ -16,6 +16,7 @@ import { sweep } from '../touchpoints/sweep.ts'
 import { sendDueDigest } from './digest.ts'
 import { type Loop, restAfter, startLoop } from './loop.ts'
 import { startMinutes } from './minutes.ts'
+import { type QueueWatchPace, watchQueues } from './queue-processes.ts'
 import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 import type { Service, ServiceEvents } from './service.ts'
@@ -34,6 +35,7 @@ export interface SchedulerPace {
   readonly age: number
   /** Between two passes over the sums that reports are read from. */
   readonly report?: number
+  readonly queues?: QueueWatchPace
 }
 const PACE: SchedulerPace = { idle: 1000, busy: 40, sweep: 15_000, age: 3_600_000 }
 const REPORT_PACE = 600_000
@@ -62,6 +64,7 @@ export async function startScheduler(
   const report = (where: string) => (error: unknown) => events.onError(where, error)
   const queue = await openQueue(engine, report('queue'))
   const dispatcher = createDispatcher(runtime, queue, pace)
+  const mine = { role: 'scheduler', engine, queueId: () => queue.id() } as const
   const start = (where: string, round: () => Promise<number>) => startLoop(report(where), pace.idle, round)
   const loops = [
     start('schedule', () => age(runtime, pace)),
@@ -72,6 +75,7 @@ export async function startScheduler(
     start('sweep', createSweeper(runtime, events, pace)),
     start('signals', () => keepFresh(runtime, pace)),
     start('breakers', () => watch(runtime, events, pace)),
+    watchQueues(runtime, mine, (apart) => events.onQueues?.(apart), pace.queues),
     startMinutes(report('schedule'), pace.idle, () => runDue(runtime, events.onRun)),
     ...(text ? [startSyncs(runtime, events, pace, text)] : []),
   ]

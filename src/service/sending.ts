@@ -2,6 +2,7 @@ import { processBatch } from '../touchpoints/batch.ts'
 import type { Engine } from '../touchpoints/engine.ts'
 import { type JobLock, startWorker } from '../touchpoints/job-worker.ts'
 import { batchOf } from '../touchpoints/jobs.ts'
+import { watchQueues } from './queue-processes.ts'
 import type { Runtime } from './runtime.ts'
 import type { Service, ServiceEvents } from './service.ts'
 
@@ -29,10 +30,12 @@ export async function startSending(
       }
     },
   )
+  const mine = { role: 'worker', engine, queueId: () => worker.queueId() } as const
+  const queues = watchQueues(runtime, mine, (apart) => events.onQueues?.(apart))
   return {
-    close: () => {
+    close: async () => {
       ending.abort()
-      return worker.close()
+      await Promise.all([queues.stop(), worker.close()])
     },
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { Cluster, Redis } from 'ioredis'
 import type { ClientBase } from 'pg'
 import { accessOf, masterOf, nodesOf, placeOf } from './redis-nodes.ts'
@@ -48,4 +49,27 @@ export function redisConnection(engine: Engine & { kind: 'redis' }): Redis | Clu
   // Reconnecting is ioredis' business; what it reports also reaches the queue's own listener.
   connection.on('error', () => {})
   return connection
+}
+
+/** Where a queue is, to be shown: hosts, the number of the database and the prefix, never the password; empty on PostgreSQL. */
+export function queuePlace(engine: Engine): string {
+  if (engine.kind === 'postgres') return ''
+  const nodes = nodesOf(engine.url)
+  return `${nodes.map(({ host }) => host).join(',')}${nodes[0]?.pathname.replace(/^\/$/, '') ?? ''} ${engine.prefix}`
+}
+
+/** What the queue on the database is known by: whoever works on a database finds the same one there. */
+export const POSTGRES_QUEUE = 'postgres'
+
+/**
+ * What a queue on Redis is known by: it lies there and is drawn by whoever comes first, since one server has many names. Flushed,
+ * it is another one.
+ */
+export async function redisQueueId(connection: Redis | Cluster, prefix: string): Promise<string> {
+  const key = `${prefix}:id`
+  const known = await connection.get(key)
+  if (known !== null) return known
+  const drawn = randomUUID()
+  const first = await connection.set(key, drawn, 'NX')
+  return first === null ? ((await connection.get(key)) ?? drawn) : drawn
 }

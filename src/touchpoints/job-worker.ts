@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createPostgresBackend, type IQueueBackend, Worker, type WorkerOptions } from 'bullmq'
-import { type Engine, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
+import {
+  type Engine,
+  POSTGRES_QUEUE,
+  postgresConnection,
+  QUEUE_NAME,
+  redisConnection,
+  redisQueueId,
+} from './engine.ts'
 import { atMost, FAREWELL } from './farewell.ts'
 import type { Job } from './jobs.ts'
 
@@ -8,6 +15,8 @@ import type { Job } from './jobs.ts'
 
 /** A running worker. */
 export interface JobWorker {
+  /** As of the queue it takes from; never, while the engine is away. */
+  queueId(): Promise<string>
   /**
    * Lets the jobs under way end, then resolves. An engine that is away is not waited for: what it was not told comes
    * back by its lease.
@@ -69,6 +78,7 @@ export function startWorker(
   }
   let current = begin()
   return {
+    queueId: open.queueId,
     close: async () => {
       closing = true
       clearTimeout(again)
@@ -92,12 +102,14 @@ function openWorkers(
     const connection = postgresConnection(engine)
     return {
       worker: () => new Worker(QUEUE_NAME, processor, { ...settings, connection }, createPostgresBackend),
+      queueId: async () => POSTGRES_QUEUE,
       close: () => {},
     }
   }
   const connection = redisConnection(engine)
   return {
     worker: () => new Worker(QUEUE_NAME, processor, { ...settings, connection, prefix: engine.prefix }),
+    queueId: () => redisQueueId(connection, engine.prefix),
     close: () => connection.disconnect(),
   }
 }

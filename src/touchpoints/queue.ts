@@ -1,7 +1,14 @@
 import { createPostgresBackend, Queue } from 'bullmq'
 import { connectionRemedy } from '../database/connection-remedies.ts'
 import { messageOf, WinbackError } from '../errors.ts'
-import { type Engine, postgresConnection, QUEUE_NAME, redisConnection } from './engine.ts'
+import {
+  type Engine,
+  POSTGRES_QUEUE,
+  postgresConnection,
+  QUEUE_NAME,
+  redisConnection,
+  redisQueueId,
+} from './engine.ts'
 import { atMost, FAREWELL } from './farewell.ts'
 import type { Job } from './jobs.ts'
 
@@ -15,6 +22,8 @@ export interface JobQueue {
   waiting(): Promise<number>
   /** Workers connected, on any machine. */
   workers(): Promise<number>
+  /** The same for all who have this queue, whatever they call it. */
+  id(): Promise<string>
   /** Throws every job away: for tests and `doctor`. Nothing is lost by it. */
   flush(): Promise<void>
   /**
@@ -96,14 +105,15 @@ type OpenedQueue = JobQueue & { ready(): Promise<unknown> }
 function postgresQueue(engine: Engine & { kind: 'postgres' }, onError: (error: Error) => void): OpenedQueue {
   const queue = new Queue(QUEUE_NAME, { connection: postgresConnection(engine) }, createPostgresBackend)
   queue.on('error', onError)
-  return jobQueue(queue)
+  return jobQueue(queue, async () => POSTGRES_QUEUE)
 }
 
 function redisQueue(engine: Engine & { kind: 'redis' }, onError: (error: Error) => void): OpenedQueue {
   const connection = redisConnection(engine)
   const queue = new Queue(QUEUE_NAME, { connection, prefix: engine.prefix })
   queue.on('error', onError)
-  return jobQueue(queue, () => connection.disconnect())
+  const id = () => redisQueueId(connection, engine.prefix)
+  return jobQueue(queue, id, () => connection.disconnect())
 }
 
 type BullQueue = Pick<
@@ -111,13 +121,18 @@ type BullQueue = Pick<
   'add' | 'waitUntilReady' | 'getWaitingCount' | 'getWorkersCount' | 'obliterate' | 'close'
 >
 
-function jobQueue(queue: BullQueue, disconnect: () => void = () => {}): OpenedQueue {
+function jobQueue(
+  queue: BullQueue,
+  id: () => Promise<string>,
+  disconnect: () => void = () => {},
+): OpenedQueue {
   const answers = openAnswers()
   return {
     ready: () => queue.waitUntilReady(),
     add: (jobs) => answers.to(() => addEach(jobs, (job) => queue.add('batch', job, KEEP_NOTHING))),
     waiting: () => answers.to(() => queue.getWaitingCount()),
     workers: () => answers.to(() => queue.getWorkersCount()),
+    id: () => answers.to(id),
     flush: () => queue.obliterate({ force: true }),
     leave: answers.leave,
     close: async () => {

@@ -313,6 +313,37 @@ test('a provider that the workers cannot reach is said, with since when, why and
   expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain('发放优惠的服务商自')
 })
 
+test('schedulers and workers that have different queues are found, whichever this machine has', async () => {
+  const { database, here } = await openCliShop()
+  const appear = (role: string, engine: string, place: string, id: string) =>
+    execute(
+      database,
+      sql`INSERT INTO queue_processes (process_id, role, host, engine, place, queue_id, seen_at)
+        VALUES (gen_random_uuid(), ${role}, ${`${role}.internal`}, ${engine}, ${place}, ${id}, clock_timestamp())`,
+    )
+  const queues = async () => {
+    const { stdout, code } = await run(['doctor', '--json'], here)
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] }
+    return { code, found: findings.filter(({ check, state }) => check === 'queue' && state === 'wrong') }
+  }
+  await appear('scheduler', 'postgres', '', 'postgres')
+  expect((await queues()).found).toEqual([])
+  await appear('worker', 'redis', 'cache.internal:6379 {winback}', 'drawn')
+  const { code, found } = await queues()
+  expect(code).not.toBe(0)
+  expect(found).toMatchObject([
+    {
+      found: expect.stringContaining(
+        ': the database (scheduler on scheduler.internal); Redis at cache.internal:6379 {winback} (worker on worker.internal)',
+      ),
+      mend: expect.stringContaining('REDIS_URL'),
+    },
+  ])
+  expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain(
+    '调度器与工作进程使用的队列不同',
+  )
+})
+
 test('what the role of the database lacks is said before a verb needs it', async () => {
   const { cwd } = (await openCliShop()).here
   const database = await emptyDatabase()

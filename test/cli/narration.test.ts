@@ -84,6 +84,8 @@ test.each([
       'channel email is reached again: it was away since 2026-11-25T01:00:00.000Z',
       'warning: the provider that credits offers cannot be reached since 2026-11-25T01:00:00.000Z (connect ECONNREFUSED): what it is to be asked for waits, and costs no message a try',
       'the provider that credits offers is reached again: it was away since 2026-11-25T01:00:00.000Z',
+      expect.stringMatching(/^warning: schedulers and workers have different queues.*\. Give all of them/),
+      'all schedulers and workers have the same queue again',
     ],
   ],
   [
@@ -106,6 +108,8 @@ test.each([
       '渠道 email 已恢复连接：自 2026-11-25T01:00:00.000Z 起失联',
       '警告：发放优惠的服务商自 2026-11-25T01:00:00.000Z 起无法连接（connect ECONNREFUSED）：待其发放的优惠等待重试，不计入消息的尝试次数',
       '发放优惠的服务商已恢复连接：自 2026-11-25T01:00:00.000Z 起失联',
+      expect.stringMatching(/^警告：调度器与工作进程使用的队列不同.*。请让所有进程/),
+      '所有调度器和工作进程已重新使用同一队列',
     ],
   ],
 ])('a service tells in %s what it does', (locale, expected) => {
@@ -135,6 +139,9 @@ test.each([
   events.onReach?.({ channel: 'email', since: at })
   events.onReach?.({ ...away, channel: CREDITOR })
   events.onReach?.({ channel: CREDITOR, since: at })
+  const queue = { engine: 'postgres', place: '', schedulers: ['a'], workers: [] } as const
+  // Told by the scheduler and by the worker of one process.
+  for (const queues of [[queue], undefined]) for (let side = 0; side < 2; side += 1) events.onQueues?.(queues)
   expect(said).toEqual(expected)
 })
 

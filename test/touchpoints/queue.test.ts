@@ -97,6 +97,7 @@ describe.each([
   it.skipIf(!here)('hands every job to a worker once, keeps nothing, and can be thrown away', async () => {
     const engine = await open()
     const queue: JobQueue = await openQueue(engine, fail)
+    const known = await queue.id()
     const jobs: Job[] = Array.from({ length: 7 }, (_, stepId) =>
       jobOf({
         stepId,
@@ -119,6 +120,7 @@ describe.each([
       if (taken.length === jobs.length) finish()
     })
     await finished
+    expect(await worker.queueId()).toBe(known)
     await worker.close()
     expect(taken.toSorted((a, b) => a.stepId - b.stepId)).toEqual(jobs)
     expect(taken.flatMap((job) => batchOf(job).keys).map((key) => key.touchpointId)).toContain(10 ** 12 + 6)
@@ -130,6 +132,25 @@ describe.each([
     await queue.close()
   })
 })
+
+it.skipIf(!hasRedis())(
+  'a queue on Redis is the same by whatever name, and another by another prefix',
+  async () => {
+    const { port } = await redis()
+    const ids: string[] = []
+    for (const [host, prefix] of [
+      ['127.0.0.1', '{winback}'],
+      ['localhost', '{winback}'],
+      ['127.0.0.1', '{shop}'],
+    ] as const) {
+      const queue = await openQueue({ kind: 'redis', url: `redis://${host}:${port}`, prefix }, fail)
+      ids.push(await queue.id())
+      await queue.close()
+    }
+    expect(ids[1]).toBe(ids[0])
+    expect(ids[2]).not.toBe(ids[0])
+  },
+)
 
 describe.each([
   { name: 'PostgreSQL', here: true, refusing: refusingPostgres },

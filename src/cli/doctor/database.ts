@@ -11,6 +11,7 @@ import { placeOf, rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
 import { absenceText, readAbsences } from '../../reports/absences.ts'
+import { apartText, areApart, readQueues } from '../../reports/queues.ts'
 import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
@@ -70,6 +71,7 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
       ...(await checkNumbers(context, say)),
       ...(await checkSwitches(context, speech)),
       ...(await checkAbsences(context, speech)),
+      ...(await checkQueues(context, speech)),
       ...(await checkFileless(context, say)),
       ...(await checkOffers(context, speech)),
       ...(await checkVersions(context, say)),
@@ -231,6 +233,14 @@ async function checkAbsences({ database, clock }: DatabaseContext, speech: Speec
           ),
     ),
   )
+}
+
+/** What schedulers and workers have said of themselves: doctor's own look at a queue is at that of this machine. */
+async function checkQueues({ database }: DatabaseContext, { language }: Speech): Promise<Finding[]> {
+  const queues = await readQueues(database)
+  if (!areApart(queues)) return []
+  const { found, mend } = apartText(queues, language)
+  return [wrong('queue', found, mend)]
 }
 
 function creditorRemedy(say: Say): string {

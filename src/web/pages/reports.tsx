@@ -4,6 +4,7 @@ import { appliedNames } from '../../config/versions.ts'
 import { type Database, rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { type CampaignLine, campaignsNote, campaignsTable } from '../../reports/campaigns.ts'
+import { apartText, areApart, type Queue, readQueues } from '../../reports/queues.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
@@ -81,9 +82,11 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           { now: visit.now },
           styleOf(visit),
         )
+        const queues = await readQueues(visit.runtime.database)
         return await visit.show(
           say('Monday', '周一速览'),
           <>
+            {areApart(queues) ? <Apart visit={visit} queues={queues} /> : null}
             {counts ? null : <Programme visit={visit} sheet={programme.sheet} beside={note} />}
             {lines.length === 0 ? null : (
               <CampaignLines visit={visit} lines={lines} note={note} titles={titles} here={campaign} />
@@ -152,6 +155,21 @@ export function reportPages(dependencies: PagesDependencies): Hono {
         )
       }),
     )
+}
+
+/** Above everything that was sent: nothing may be sent at all. */
+function Apart({ visit, queues }: { visit: Visit; queues: readonly Queue[] }) {
+  const { found, mend } = apartText(queues, visit.language)
+  return (
+    <div class="note bad">
+      <p>
+        <strong>{found.charAt(0).toUpperCase() + found.slice(1)}</strong>
+      </p>
+      <p>
+        <Coded text={mend} />
+      </p>
+    </div>
+  )
 }
 
 async function hasContacts(database: Database): Promise<boolean> {
