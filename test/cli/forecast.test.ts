@@ -218,6 +218,16 @@ describe('a step that compares variants', () => {
         : [],
     }
     expect(told(later)).toMatchObject([{ tier: 'later', detectable: [{ assigned: 1000 }, {}, {}] }])
+    // Whom an earlier tier holds out, no later one writes to: of a thousand who come through both, four tenths.
+    const drawing = {
+      ...later,
+      tiers: later.tiers.map((each) => ({ ...each, holdout: each.no === 1 ? 0.5 : 0.2 })),
+    }
+    const drawn = [
+      { tier: 'only', episode: 0, withTierDraws: 0.5 },
+      { tier: 'later', episode: 0, withTierDraws: 0.2 },
+    ]
+    expect(told(drawing, drawn)).toMatchObject([{ tier: 'later', detectable: [{ assigned: 400 }, {}, {}] }])
   })
 
   it('promises what its variants do, and nobody the same offer twice', () => {

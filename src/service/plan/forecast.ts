@@ -273,10 +273,15 @@ export function detectableBetween(
   const window = Math.ceil(campaign.definition.window / 86_400)
   const opened = answered(audience, 'opened')
   return campaign.tiers.flatMap((tier) => {
-    const held = shares.find((share) => share.tier === tier.name)?.withTierDraws ?? 0
-    const before = campaign.tiers.filter(({ no }) => no <= tier.no)
-    const entering = before.reduce((sum, { name }) => sum + answered(audience, 'opened', name), 0)
-    const part = opened > 0 ? (entering / opened) * (1 - held) : 0
+    // From whichever tier they enter at, by the draws of each up to this one: who is held out once stays so.
+    const drawing = campaign.tiers.reduce((sum, entry) => {
+      const passed = campaign.tiers.filter(({ no }) => entry.no <= no && no <= tier.no)
+      if (passed.length === 0) return sum
+      const treated = 1 - (shares.find((share) => share.tier === entry.name)?.episode ?? 0)
+      const left = passed.reduce((share, { holdout }) => share * (1 - holdout), treated)
+      return sum + answered(audience, 'opened', entry.name) * left
+    }, 0)
+    const part = opened > 0 ? drawing / opened : 0
     return tier.steps.flatMap(({ id, variants = [] }): DetectableBetween[] => {
       const [first, ...others] = variants
       if (!first || others.length === 0) return []
