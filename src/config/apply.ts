@@ -1,20 +1,17 @@
 import { relative, resolve } from 'node:path'
 import type { Clock } from '../clock.ts'
-import { type Database, type Session, type Transaction, transaction } from '../database/connect.ts'
+import { type Database, type Session, transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { inputsHash, shortHash, type TemplateFiles } from './inputs.ts'
-import { type LoadedCampaign, type LoadedWorkspace, parseAppliedCampaign, parseCampaign } from './load.ts'
+import { type LoadedCampaign, type LoadedWorkspace, parseCampaign } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import {
   currentVersion,
   lockCampaign,
-  pinWorkspace,
   readTemplates,
   readVersions,
-  type StepSource,
   storeTemplates,
   storeVersion,
-  type VersionRow,
 } from './versions.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -99,9 +96,9 @@ export interface RollbackInput {
   readonly to?: number | undefined
   readonly clock: Clock
   readonly by: string
-  /** Both given: the old text is held against today's workspace first, so that nothing is restored that cannot run. */
-  readonly workspace?: Workspace
-  readonly indexTemplates?: (files: TemplateFiles) => TemplateIndex
+  /** Today's: the old text is held against it first, so that nothing is restored that cannot run. */
+  readonly workspace: Workspace
+  readonly indexTemplates: (files: TemplateFiles) => TemplateIndex
 }
 
 export interface RolledBack {
@@ -149,33 +146,21 @@ export async function rollbackCampaign(
             : `Name the version you want with --to; there are ${known}. \`winback rollback ${campaign} --list\` shows them.`,
       })
     }
-    const definition = await readDefinition(tx, restored, input)
+    const templates = input.indexTemplates(await readTemplates(tx, restored.templates))
+    const { definition } = parseCampaign(restored.file, restored.source, input.workspace, templates)
     const version = await storeVersion(tx, {
       definition,
       source: restored.source,
       file: restored.file,
       inputs: restored.inputs,
       templates: restored.templates,
-      workspace: { ...restored.workspace, ...(input.workspace ? pinWorkspace(input.workspace) : {}) },
+      workspace: input.workspace,
       restores: original(target),
       at: input.clock.now(),
       by: input.by,
     })
     return { campaign, version, restores: target, previous: current.version }
   })
-}
-
-/** What the new version's steps are made from: the old version's text, checked again where that can be done. */
-async function readDefinition(
-  tx: Transaction,
-  restored: VersionRow,
-  { workspace, indexTemplates }: RollbackInput,
-): Promise<StepSource> {
-  if (workspace && indexTemplates) {
-    const index = indexTemplates(await readTemplates(tx, restored.templates))
-    return parseCampaign(restored.file, restored.source, workspace, index).definition
-  }
-  return parseAppliedCampaign(restored.file, restored.source)
 }
 
 export interface HistoryEntry {

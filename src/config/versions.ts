@@ -27,7 +27,7 @@ export async function readTemplates(session: Session, hash: string): Promise<Tem
  */
 export type PinnedWorkspace = Pick<Workspace, 'attributes' | 'orders' | 'control'>
 
-export function pinWorkspace({ attributes, orders, control }: PinnedWorkspace): PinnedWorkspace {
+function pinWorkspace({ attributes, orders, control }: PinnedWorkspace): PinnedWorkspace {
   return { attributes, orders, control }
 }
 
