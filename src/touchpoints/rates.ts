@@ -2,7 +2,14 @@ import { type SQL, sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import { later } from '../clock.ts'
 import type { Rates, WarmUp } from '../config/rates.ts'
-import { type Database, execute, preparedRows, rows, transaction } from '../database/connect.ts'
+import {
+  type Database,
+  execute,
+  preparedRows,
+  rows,
+  type Transaction,
+  transaction,
+} from '../database/connect.ts'
 import { localDay } from './windows.ts'
 
 // How fast a channel may send, over all workers: a bucket of tokens for the provider's rate, and a number a day while
@@ -18,7 +25,7 @@ const TRIAL = 200
 const APART = 300
 
 /** What a channel's row remembers. */
-export interface Bucket {
+interface Bucket {
   readonly tokens: number
   readonly refilledAt: Date
   /** Local day of the workspace, and what was taken in it. */
@@ -38,24 +45,37 @@ export function warmUpOn(warmUp: WarmUp, day: string): number | null {
   return Math.floor(warmUp.from * growth)
 }
 
+/** What limits a channel on a day. */
+interface Limits {
+  readonly rate: { readonly count: number; readonly per: number } | undefined
+  /** How many may go in the day; null where the rate alone limits. */
+  readonly daily: number | null
+}
+
+/** Pure: the provider's rate, and the smaller of what the warm-up and a breaker on trial let go in the day. */
+function limitsOn({ channels, trials }: StandingRates, channel: string, day: string): Limits {
+  const rate = channels.get(channel)
+  const ramp = rate?.warmUp ? warmUpOn(rate.warmUp, day) : null
+  const trial = trials.has(channel) ? TRIAL : null
+  const daily = ramp === null ? trial : trial === null ? ramp : Math.min(ramp, trial)
+  return { rate: rate?.rate, daily }
+}
+
 /** Pure: what of `wanted` a bucket gives now, and what is left in it. */
 function takeFrom(
-  bucket: Bucket | undefined,
-  rules: { rate?: { count: number; per: number } | undefined; daily: number | null },
+  bucket: Bucket,
+  { rate, daily }: Limits,
   now: Date,
   day: string,
   wanted: number,
 ): { allowed: number; bucket: Bucket } {
-  const { rate, daily } = rules
-  const taken = bucket?.day === day ? bucket.taken : 0
-  const elapsed = bucket ? Math.max(0, (now.getTime() - bucket.refilledAt.getTime()) / 1000) : 0
-  const tokens = rate
-    ? Math.min(rate.count, bucket ? bucket.tokens + (elapsed * rate.count) / rate.per : rate.count)
-    : 0
+  const taken = bucket.day === day ? bucket.taken : 0
+  const elapsed = Math.max(0, (now.getTime() - bucket.refilledAt.getTime()) / 1000)
+  const tokens = rate ? Math.min(rate.count, bucket.tokens + (elapsed * rate.count) / rate.per) : 0
   const room = daily === null ? wanted : Math.max(0, daily - taken)
   const allowed = Math.min(wanted, room, rate ? Math.floor(tokens) : wanted)
   // A clock that is a little behind another process's takes nothing back.
-  const ahead = bucket !== undefined && bucket.refilledAt > now && bucket.refilledAt <= later(now, APART)
+  const ahead = bucket.refilledAt > now && bucket.refilledAt <= later(now, APART)
   const refilledAt = ahead ? bucket.refilledAt : now
   return {
     allowed,
@@ -98,70 +118,72 @@ export async function takeRate(
   now: Date,
   wanted: number,
 ): Promise<Allowance> {
-  const { trials } = rates
-  const limited = channels.filter((channel) => rates.channels.has(channel) || trials.has(channel)).toSorted()
+  const limited = channels
+    .filter((channel) => rates.channels.has(channel) || rates.trials.has(channel))
+    .toSorted()
   if (limited.length === 0) return { allowed: wanted, ramping: false }
   const today = localDay(rates.timezone, now)
   return await transaction(database, async (tx) => {
-    await execute(
-      tx,
-      sql`INSERT INTO send_rates (channel, tokens, refilled_at, day, taken)
-        SELECT channel, NULL, ${now}, ${today}::date, 0 FROM unnest(${sql.param(limited)}::text[]) AS k(channel)
-        ORDER BY channel ON CONFLICT DO NOTHING`,
-    )
-    const found = await rows<{
-      channel: string
-      tokens: number | null
-      refilledAt: Date
-      day: string
-      taken: number
-    }>(
-      tx,
-      sql`
-      WITH locked AS MATERIALIZED (
-        SELECT * FROM send_rates WHERE channel = ANY (${sql.param(limited)}::text[]) ORDER BY channel FOR UPDATE
-      ), freed AS (
-        DELETE FROM freed_places f USING locked l WHERE f.channel = l.channel
-        RETURNING f.channel, f.places, CASE WHEN f.day = l.day THEN f.places ELSE 0 END AS of_day
-      )
-      SELECT l.channel, l.tokens + coalesce(f.places, 0) AS tokens, l.refilled_at AS "refilledAt", l.day::text,
-        greatest(0, l.taken - coalesce(f.of_day, 0))::int AS taken
-      FROM locked l LEFT JOIN (
-        SELECT channel, sum(places) AS places, sum(of_day) AS of_day FROM freed GROUP BY channel) f USING (channel)
-      ORDER BY channel`,
-    )
+    const found = await lockBuckets(tx, limited, now, today)
     const day = countingDay(
       today,
       found.map((row) => row.day),
     )
-    let allowed = wanted
-    let ramping = false
-    const rulesOf = (channel: string) => {
-      const rate = rates.channels.get(channel)
-      const ramp = rate?.warmUp ? warmUpOn(rate.warmUp, today) : null
-      const trial = trials.has(channel) ? TRIAL : null
-      const daily = ramp === null ? trial : trial === null ? ramp : Math.min(ramp, trial)
-      return { rate: rate?.rate, daily }
-    }
-    const bucketOf = ({ tokens, ...row }: (typeof found)[number]): Bucket => ({
-      ...row,
-      tokens: tokens ?? rulesOf(row.channel).rate?.count ?? 0,
+    const places = found.map(({ channel, tokens, ...row }) => {
+      const limits = limitsOn(rates, channel, today)
+      return { channel, limits, bucket: { ...row, tokens: tokens ?? limits.rate?.count ?? 0 } }
     })
-    for (const row of found) {
-      const rules = rulesOf(row.channel)
-      ramping ||= rules.daily !== null
-      allowed = Math.min(allowed, takeFrom(bucketOf(row), rules, now, day, allowed).allowed)
+    const allowed = places.reduce(
+      (most, { bucket, limits }) => takeFrom(bucket, limits, now, day, most).allowed,
+      wanted,
+    )
+    for (const { channel, bucket, limits } of places) {
+      await writeBucket(tx, channel, takeFrom(bucket, limits, now, day, allowed).bucket)
     }
-    for (const row of found) {
-      const { bucket } = takeFrom(bucketOf(row), rulesOf(row.channel), now, day, allowed)
-      await execute(
-        tx,
-        sql`UPDATE send_rates SET tokens = ${bucket.tokens}, refilled_at = ${bucket.refilledAt}, day = ${bucket.day}::date,
-          taken = ${bucket.taken} WHERE channel = ${row.channel}`,
-      )
-    }
-    return { allowed, ramping, day }
+    return { allowed, ramping: places.some(({ limits }) => limits.daily !== null), day }
   })
+}
+
+/** A channel's row as it is read: without tokens, it was made just now, and is full. */
+type FoundBucket = Omit<Bucket, 'tokens'> & { readonly channel: string; readonly tokens: number | null }
+
+/** Locks the rows of channels, in order, made where there is none, with the places in them that were freed since. */
+async function lockBuckets(
+  tx: Transaction,
+  channels: readonly string[],
+  now: Date,
+  today: string,
+): Promise<FoundBucket[]> {
+  const named = sql`${sql.param(channels)}::text[]`
+  await execute(
+    tx,
+    sql`INSERT INTO send_rates (channel, tokens, refilled_at, day, taken)
+      SELECT channel, NULL, ${now}, ${today}::date, 0 FROM unnest(${named}) AS k(channel)
+      ORDER BY channel ON CONFLICT DO NOTHING`,
+  )
+  return await rows<FoundBucket>(
+    tx,
+    sql`
+    WITH locked AS MATERIALIZED (
+      SELECT * FROM send_rates WHERE channel = ANY (${named}) ORDER BY channel FOR UPDATE
+    ), freed AS (
+      DELETE FROM freed_places f USING locked l WHERE f.channel = l.channel
+      RETURNING f.channel, f.places, CASE WHEN f.day = l.day THEN f.places ELSE 0 END AS of_day
+    )
+    SELECT l.channel, l.tokens + coalesce(f.places, 0) AS tokens, l.refilled_at AS "refilledAt", l.day::text,
+      greatest(0, l.taken - coalesce(f.of_day, 0))::int AS taken
+    FROM locked l LEFT JOIN (
+      SELECT channel, sum(places) AS places, sum(of_day) AS of_day FROM freed GROUP BY channel) f USING (channel)
+    ORDER BY channel`,
+  )
+}
+
+async function writeBucket(tx: Transaction, channel: string, bucket: Bucket): Promise<void> {
+  await execute(
+    tx,
+    sql`UPDATE send_rates SET tokens = ${bucket.tokens}, refilled_at = ${bucket.refilledAt}, day = ${bucket.day}::date,
+      taken = ${bucket.taken} WHERE channel = ${channel}`,
+  )
 }
 
 /** Places on a channel that were not used. */
