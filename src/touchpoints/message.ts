@@ -112,7 +112,9 @@ export function composer(deps: {
       }
     } catch (error) {
       // The guards saw every fact; what still cannot be rendered is a variable no guard knows. Never a blank.
-      return settlementOf(candidate, 'skipped', 'missing_data', messageOf(error))
+      const untold = cleared.template !== undefined && !template
+      const why = untold ? `there is no template ${cleared.template} in ${locale}` : messageOf(error)
+      return settlementOf(candidate, 'skipped', 'missing_data', why)
     }
   }
 }

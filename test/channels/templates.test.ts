@@ -434,8 +434,23 @@ describe('problems', () => {
       ]),
     ).toEqual([
       'templates/a.fr.hbs warning the template `a` is missing in fr',
-      'templates/a.zh-CN.hbs warning the template `a` is there only for vip in zh-CN',
+      'templates/a.zh-CN.hbs warning the template `a` is there only for vip in zh-CN, the first of `locales`: nobody else gets it but those who read en',
     ])
+  })
+
+  it('say who gets a text that is missing in a language, and that nobody else does where it is the first', () => {
+    const files = { 'a.en.hbs': withSubject('x'), 'a.de.hbs': withSubject('x'), 'b.en.hbs': withSubject('x') }
+    const { problems } = parseTemplates(files, { locales: ['en', 'de', 'fr'] })
+    expect(problems().map(({ found }) => found)).toEqual([
+      'contacts reading fr get templates/a.en.hbs',
+      'contacts reading de get templates/b.en.hbs',
+      'contacts reading fr get templates/b.en.hbs',
+    ])
+    expect(problemsOf({ 'b.en.hbs': withSubject('x') }, ['de', 'en'])).toEqual([
+      'templates/b.de.hbs warning the template `b` is missing in de, the first of `locales`: nobody gets it but those who read en',
+    ])
+    const second = parseTemplates({ 'b.en.hbs': withSubject('x') }, { locales: ['de', 'en'] })
+    expect(second.problems()).not.toMatchObject([{ found: expect.anything() }])
   })
 
   it('warn of a language that nobody is written to in, once a language', () => {

@@ -176,16 +176,24 @@ function missingLanguages(
   const problems: Problem[] = []
   for (const name of new Set(templates.map((source) => source.name))) {
     const own = templates.filter((source) => source.name === name)
-    const instead = own.find(({ segment }) => segment === undefined)
+    const general = own.filter(({ segment }) => segment === undefined)
     for (const locale of locales) {
-      const inLocale = own.filter((source) => source.locale === locale)
-      if (inLocale.some(({ segment }) => segment === undefined)) continue
-      const segments = inLocale.map(({ segment }) => segment).join(', ')
+      if (general.some((source) => source.locale === locale)) continue
+      const segments = own.filter((source) => source.locale === locale).map(({ segment }) => segment)
+      const instead = localeChain(locale, locales[0])
+        .map((each) => general.find((source) => source.locale === each))
+        .find((source) => source !== undefined)
+      const lack = segments.length === 0 ? 'missing' : `there only for ${segments.join(', ')}`
+      // What is not there in the first language is no fallback for anybody.
+      const alone =
+        locale === locales[0] && !instead && general.length > 0
+          ? `, the first of \`locales\`: nobody${segments.length === 0 ? '' : ' else'} gets it but those who read ${general.map((source) => source.locale).join(', ')}`
+          : ''
       problems.push({
-        severity: instead ? 'warning' : 'error',
+        severity: general.length > 0 ? 'warning' : 'error',
         location: { file: `${folder}/${name}.${locale}.hbs` },
         path: name,
-        message: `the template \`${name}\` is ${segments === '' ? 'missing' : `there only for ${segments}`} in ${locale}`,
+        message: `the template \`${name}\` is ${lack} in ${locale}${alone}`,
         ...(instead ? { found: `contacts reading ${locale} get ${instead.file}` } : {}),
       })
     }
