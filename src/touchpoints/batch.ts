@@ -16,7 +16,6 @@ import {
   LEASES,
   numberOf,
   putBack,
-  type RecordCount,
   type Settlement,
   settle,
   settlementOf,
@@ -126,12 +125,12 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   })
   // After that: whether the provider took others' messages is told by what is counted.
   for (const [channel, refused] of delivered.nowhere) await dependencies.heedRefusals?.(channel, refused)
-  const { settled, deferred } = delivered
+  const { settled, skipped, deferred } = delivered
   return {
     claimed: keys.length,
     settled,
     deferred: held.deferred.length + deferred,
-    skipped: skippedFor(held.ended, ended),
+    skipped,
     tookNone: whoTookNone(delivered),
   }
 }
@@ -141,18 +140,6 @@ function whoTookNone({ tried, turnedAway }: Pick<BatchTally, 'tried' | 'turnedAw
   return [...turnedAway].flatMap(([channel, { messages, said }]) =>
     messages >= NO_CHANCE && messages === tried.get(channel) ? [{ channel, messages, said }] : [],
   )
-}
-
-/** Why messages were skipped; nothing where some of them were taken away meanwhile, or may be out. Pure. */
-function skippedFor(given: readonly Settlement[], recorded: readonly RecordCount[]): Record<string, number> {
-  const isSkipped = ({ state }: Pick<Settlement, 'state'>) => state === 'skipped'
-  const skipped = given.filter(isSkipped)
-  if (numberOf(recorded.filter(isSkipped)) !== skipped.length) return {}
-  const reasons: Record<string, number> = {}
-  for (const { reason } of skipped) {
-    if (reason !== null) reasons[reason] = (reasons[reason] ?? 0) + 1
-  }
-  return reasons
 }
 
 /**

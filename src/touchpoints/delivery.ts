@@ -14,6 +14,7 @@ export interface DeliveryDependencies extends RollingDependencies {
 export async function deliver(dependencies: DeliveryDependencies, handover: Handover): Promise<BatchTally> {
   const tally: BatchTally = {
     settled: {},
+    skipped: {},
     deferred: 0,
     tried: new Map(),
     turnedAway: new Map(),

@@ -62,6 +62,8 @@ export function settlementOf(
 
 /** How many were recorded alike; `channel` is the one they went out by, or may have. */
 export interface RecordCount extends Pick<Settlement, 'state' | 'channel'> {
+  /** Why, where they were skipped. */
+  readonly skipped: string | null
   readonly number: number
 }
 
@@ -316,7 +318,8 @@ async function settleWhere(
       FROM gone WHERE cost > 0
       ${promised ? sql`UNION ALL ${expectedCostRows(now)}` : sql``}
     )
-    SELECT state, channel, count(*) AS number FROM gone GROUP BY state, channel`,
+    SELECT state, channel, CASE WHEN state = 'skipped' THEN reason END AS skipped, count(*) AS number
+    FROM gone GROUP BY 1, 2, 3`,
   )
 }
 

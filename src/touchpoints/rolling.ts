@@ -306,7 +306,7 @@ async function settleResults(
   // What became of the sends, also where the answer was lost or the sweeper came first.
   count(
     tally,
-    settled.map((each) => ({ ...each, number: 1 })),
+    settled.map(({ state, channel }) => ({ state, channel, skipped: null, number: 1 })),
   )
   for (const { outgoing, delivery } of results) {
     if (neverReached(delivery)) tally.untried += 1

@@ -219,6 +219,8 @@ export function concludeSend(
 /** What became of the messages of a batch. */
 export interface BatchTally {
   settled: Record<string, number>
+  /** Of those that were skipped, how many for which reason. */
+  skipped: Record<string, number>
   deferred: number
   /** Messages a channel's provider was asked to take, whatever it answered: not what never reached it. */
   tried: Map<string, number>
@@ -268,11 +270,12 @@ export function countBack(tally: BatchTally, number: number): void {
 
 /** Counts what was settled, as what it was recorded as. */
 export function count(
-  tally: Pick<BatchTally, 'settled' | 'byChannel'>,
+  tally: Pick<BatchTally, 'settled' | 'skipped' | 'byChannel'>,
   settled: readonly RecordCount[],
 ): void {
-  for (const { state, channel, number } of settled) {
+  for (const { state, channel, skipped, number } of settled) {
     tally.settled[state] = (tally.settled[state] ?? 0) + number
+    if (skipped !== null) tally.skipped[skipped] = (tally.skipped[skipped] ?? 0) + number
     const out = state === 'sent' || state === 'uncertain'
     if (out && channel !== null) add(tally.byChannel, channel, number)
   }

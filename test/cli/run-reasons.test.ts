@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openCliShop, run } from './command.ts'
@@ -35,4 +35,14 @@ tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: email, templat
   expect(second.stdout).toContain(
     'Messages: 1 not sent\n  1 not sent: no valid address on any of the step’s channels',
   )
+  // What cannot be made into a message is told of with the rest: here, in a language that the template is not in.
+  await rename(join(here.cwd, 'templates/come-back.zh-CN.hbs'), join(here.cwd, 'come-back.zh-CN.hbs'))
+  await write('people.csv', `external_id,email,locale,signed_up_at\ne,e@shop.example,fr,${ago}\n`)
+  for (const verb of [['apply'], ['import', 'contacts', 'people.csv']]) {
+    expect(await run(verb, here)).toMatchObject({ code: 0 })
+  }
+  const third = await run(['run', '--json'], here)
+  expect(JSON.parse(third.stdout)).toMatchObject({ settled: { skipped: 1 }, skipped: { missing_data: 1 } })
+  const story = await run(['explain', 'e', '--json'], here)
+  expect(story.stdout).toContain('there is no template come-back in zh-CN')
 })
