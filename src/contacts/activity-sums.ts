@@ -2,6 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { type Chunk, chunksAfter, inChunk } from '../database/chunks.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { heldTotal } from '../database/storable.ts'
 
 // What contacts did by the types that count: summed up for each in contact_activity, and in feed_days for each day. Ingest
 // adds to it what is new; where the workspace counts other types than it did, everything is summed anew.
@@ -15,15 +16,6 @@ export interface CountedTypes {
 
 /** The row of `settings` that says by which types the sums are. */
 const SETTING = 'counted_types'
-
-// What orders_total holds. Amounts that are none, of another column, add up beyond it, and would keep all else out for ever.
-const LOWEST = sql.raw(String(-(2n ** 63n)))
-const HIGHEST = sql.raw(String(2n ** 63n - 1n))
-
-/** A sum of orders as orders_total holds it. */
-export function heldTotal(total: SQL): SQL {
-  return sql`least(greatest(${total}, ${LOWEST}), ${HIGHEST})`
-}
 
 /**
  * The sums by contact, a row for each that has any.

@@ -1,7 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { heldTotal } from '../database/storable.ts'
 import { stripesSharedSql } from '../database/stripes.ts'
-import { type CountedTypes, feedSql, heldTotal, sumsSql } from './activity-sums.ts'
+import { type CountedTypes, feedSql, sumsSql } from './activity-sums.ts'
 import type { Hooks } from './hooks.ts'
 
 /** What an ingest must know of the workspace. */

@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { heldTotal } from '../database/storable.ts'
 import { literal } from './cohort-day.ts'
 
 /** What of an event's value is earned, by event type: 0.3 of an order, −0.3 of what is paid back of one. */
@@ -41,7 +42,7 @@ export function marginWithin(earned: Earned, place: { contact: SQL; from: SQL; t
     sql` `,
   )
   return sql`(
-      SELECT coalesce(round(sum(CASE a.type ${margins} END)), 0)::bigint AS margin FROM activity a
+      SELECT ${heldTotal(sql`coalesce(round(sum(CASE a.type ${margins} END)), 0)`)}::bigint AS margin FROM activity a
       WHERE a.contact_id = ${place.contact} AND a.type IN (${sql.join(types.map(literal), sql`, `)})
         AND a.occurred_at > ${place.from} AND a.occurred_at <= ${place.to}
     )`

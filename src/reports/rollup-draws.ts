@@ -1,4 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
+import { heldTotal } from '../database/storable.ts'
 import { type CohortDay, literal } from './cohort-day.ts'
 import { type Goals, goalOf } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
@@ -38,7 +39,7 @@ export const VARIED = sql`SELECT FROM cohort_messages WHERE variant IS NOT NULL`
 export function countStages({ campaign, day }: CohortDay, goals: Goals, earned: Earned): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
   const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
-  const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
+  const sum = (value: SQL) => sql`${heldTotal(sql`coalesce(sum(${value}), 0)`)}::bigint`
   const of = (kind: string) =>
     sql`coalesce(sum(l.amount) FILTER (WHERE l.kind = ${literal(kind)}), 0)::bigint`
   return sql`

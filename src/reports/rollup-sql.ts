@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { heldTotal } from '../database/storable.ts'
 import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
 import type { Goals } from './goals.ts'
 import { type Earned, marginWithin } from './margins.ts'
@@ -216,7 +217,7 @@ function gatherMargins(earned: Earned): SQL {
 function countPeople({ campaign, day }: CohortDay): SQL {
   const total = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0) + coalesce(k.labour, 0))`
   const unpaid = sql`(coalesce(k.spend, 0) + coalesce(k.liability, 0))`
-  const sum = (value: SQL) => sql`coalesce(sum(${value}), 0)::bigint`
+  const sum = (value: SQL) => sql`${heldTotal(sql`coalesce(sum(${value}), 0)`)}::bigint`
   return sql`
     INSERT INTO report_people
     SELECT ${literal(campaign)}, ${literal(day)}::date, c.version, c.tier, c.segment, c.arm,
@@ -334,7 +335,7 @@ function countCosts({ campaign, day }: CohortDay): SQL {
 /** What is reserved is not granted yet: its message may still be called off. */
 function countOffers({ campaign, day }: CohortDay): SQL {
   const sum = (value: SQL, state: string) =>
-    sql`coalesce(sum(${value}) FILTER (WHERE g.state = ${literal(state)}), 0)::bigint`
+    sql`${heldTotal(sql`coalesce(sum(${value}) FILTER (WHERE g.state = ${literal(state)}), 0)`)}::bigint`
   return sql`
     INSERT INTO report_offers
     SELECT ${literal(campaign)}, ${literal(day)}::date, g.offer, g.kind, c.tier, c.segment, count(*),

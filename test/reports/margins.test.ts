@@ -105,6 +105,36 @@ describe('the sums', () => {
     }),
   })
 
+  it('stay at the end of what a column holds, where an import took the amounts from another column', async () => {
+    const [head] = await history.assign({
+      arm: 'treated',
+      tier: 'trial',
+      count: 1100,
+      at: day(0),
+      settle: false,
+    })
+    const most = 2 ** 53 - 1
+    // Beyond it at a single head, and at the day's heads together.
+    await execute(
+      database,
+      sql`INSERT INTO activity (contact_id, occurred_at, key, type, value, received_at)
+          SELECT contact_id, ${day(2)}, no, 'order', ${most}, ${NOW}
+          FROM episodes CROSS JOIN LATERAL generate_series(1, CASE WHEN contact_id = ${head?.contactId} THEN 3500 ELSE 4 END) no`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO grants (contact_id, episode_id, campaign, offer, kind, step_id, touchpoint_id, state, face, expected,
+            reserved_at, granted_at, expires_at, redeemed_at, redeemed_value)
+          SELECT contact_id, episode_id, campaign, 'five', 'coupon', 1, 1, 'redeemed', 1, 1, ${day(0)}, ${day(0)}, ${day(7)},
+            ${day(2)}, ${most} FROM episodes`,
+    )
+    await rollUp(database, NOW, RULES)
+    const sums = sql`SELECT (SELECT margin FROM report_people)::text AS people,
+      (SELECT margin FROM report_stages)::text AS stages, (SELECT value FROM report_offers)::text AS bought`
+    const end = String(2n ** 63n - 1n)
+    expect(await rows(database, sums)).toEqual([{ people: end, stages: end, bought: end }])
+  })
+
   it('are those of a plain computation over every head, with the window’s ends as they are', async () => {
     await assertPatiently(
       fc.asyncProperty(fc.array(person, { minLength: 2, maxLength: 8 }), async (people) => {
