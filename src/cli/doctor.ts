@@ -91,7 +91,7 @@ async function examine(invocation: Invocation, speech: Speech): Promise<Finding[
   // A queue on a database that does not answer is not well, and is mended with it.
   const lost = findings.some(({ check, state }) => check === 'database' && state === 'wrong')
   if (definition.redis.url !== undefined || !lost)
-    findings.push(...(await checkRedis(definition.redis.url, say)))
+    findings.push(...(await checkRedis(definition.redis.url, say, definition.redis.prefix)))
   findings.push(...(await checkChannels(registerChannels(definition), say, definition.not_yet)))
   return findings
 }

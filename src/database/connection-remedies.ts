@@ -1,4 +1,4 @@
-import { messageOf } from '../errors.ts'
+import { codeOf, messageOf } from '../errors.ts'
 
 // Why a connection to a server of whatever kind does not come about, told by the words of Node.js, OpenSSL or PostgreSQL.
 
@@ -81,6 +81,18 @@ const REMEDIES: readonly (readonly [RegExp, ConnectionRemedy])[] = [
     },
   ],
   [
+    // Of PostgreSQL, by its code: it says so in its own language.
+    /^53300 /,
+    {
+      en:
+        'No connection is free: raise `max_connections` of PostgreSQL (or the limit of the role, or of the database), or end what ' +
+        'holds them. A process of Winback takes up to twelve, and nine more for a queue on the database.',
+      zh:
+        '没有空闲的连接：请调高 PostgreSQL 的 `max_connections`（或该角色、该数据库的上限），或结束占用连接的程序。' +
+        '一个 Winback 进程最多占用 12 个连接，队列使用数据库时再加 9 个。',
+    },
+  ],
+  [
     /ENOTFOUND/,
     {
       en: 'There is no host of that name: is it spelt right?',
@@ -98,6 +110,6 @@ const REMEDIES: readonly (readonly [RegExp, ConnectionRemedy])[] = [
 
 /** What is to be done, by the words of an error, whoever met it; undefined where they say no more than that it failed. */
 export function connectionRemedy(error: unknown): ConnectionRemedy | undefined {
-  const message = messageOf(error)
+  const message = `${codeOf(error)} ${messageOf(error)}`
   return REMEDIES.find(([words]) => words.test(message))?.[1]
 }

@@ -230,6 +230,29 @@ test('a Redis that does not answer is named without its password', async () => {
 })
 
 describe.skipIf(!hasRedis())('with Redis', () => {
+  test.each([
+    ['is full', ['maxmemory', '1'], 'OOM command not allowed', 'Raise `maxmemory`'],
+    ['is a replica', ['replicaof', '127.0.0.1 1'], 'READONLY', 'name the primary'],
+    ['has lost its replicas', ['min-replicas-to-write', '1'], 'NOREPLICAS', 'See the log of Redis'],
+  ] as const)('one that answers and %s is found', async (_, [setting, value], said, mend) => {
+    const server = await startRedis()
+    const client = new Redis(server.url)
+    const look = async () => await checkRedis(server.url, english)
+    try {
+      expect(await look()).toMatchObject([{ state: 'ok' }])
+      if (setting === 'replicaof') await client.call('REPLICAOF', ...value.split(' '))
+      else await client.config('SET', setting, value)
+      const found = await look()
+      expect(found).toMatchObject([{ state: 'wrong', unavailable: true }])
+      expect(found[0]?.found).toContain(`takes nothing that is written: ${said}`)
+      expect(found[0]?.mend).toContain(mend)
+      expect(await client.dbsize()).toBe(0)
+    } finally {
+      client.disconnect()
+      await server.stop()
+    }
+  })
+
   test('Sentinels are asked for their master, and each node of a Cluster with the password; none is shown', async () => {
     const server = await startRedis({ arguments: ['--requirepass', 'p/w'] })
     const config = `sentinel monitor shop 127.0.0.1 ${server.port} 1\nsentinel auth-pass shop p/w\nrequirepass p/w\n`
@@ -342,6 +365,25 @@ test('schedulers and workers that have different queues are found, whichever thi
   expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain(
     '调度器与工作进程使用的队列不同',
   )
+})
+
+test('a database that has no connection free says what to do about it', async () => {
+  const { cwd } = (await openCliShop()).here
+  const role = freshName()
+  await administer(`CREATE ROLE ${role} LOGIN PASSWORD 'plain' CONNECTION LIMIT 0`)
+  const name = new URL((await emptyDatabase()).url).pathname.slice(1)
+  const env = { DATABASE_URL: urlOf(name, { name: role, password: 'plain' }) }
+  try {
+    const { code, stdout } = await run(['doctor', '--json'], { cwd, env })
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] }
+    expect(code).toBe(3)
+    expect(findings.find(({ check }) => check === 'database')).toMatchObject({
+      found: expect.stringContaining('too many connections for role'),
+      mend: expect.stringContaining('max_connections'),
+    })
+  } finally {
+    await administer(`DROP ROLE ${role}`)
+  }
 })
 
 test('what the role of the database lacks is said before a verb needs it', async () => {

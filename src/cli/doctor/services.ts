@@ -9,8 +9,15 @@ import { type Finding, fine, unavailable, wrong } from './finding.ts'
 
 const PATIENCE_MS = 3000
 
-/** The queue's engine: whether Redis answers, is new enough, and never throws jobs away for want of memory. */
-export async function checkRedis(url: string | undefined, say: Say): Promise<Finding[]> {
+/**
+ * The queue's engine: whether Redis answers, takes what is written, and never throws jobs away for want of memory.
+ * @param prefix of its keys
+ */
+export async function checkRedis(
+  url: string | undefined,
+  say: Say,
+  prefix = '{winback}',
+): Promise<Finding[]> {
   if (url === undefined) {
     return [
       fine(
@@ -26,12 +33,12 @@ export async function checkRedis(url: string | undefined, say: Say): Promise<Fin
   if (master) {
     const places = nodes.map(({ host }) => host).join(',')
     const open = () => new Redis({ ...ONCE, ...master, sentinelRetryStrategy: () => null })
-    return [await checkNode(`${places}/${master.name}`, open, say)]
+    return [await checkNode(`${places}/${master.name}`, open, prefix, say)]
   }
   // Several hosts are the nodes of a Cluster: each is asked by itself.
   return Promise.all(
     nodes.map((node) =>
-      checkNode(`${node.host}${node.pathname}`, () => new Redis(node.href, { ...ONCE }), say),
+      checkNode(`${node.host}${node.pathname}`, () => new Redis(node.href, { ...ONCE }), prefix, say),
     ),
   )
 }
@@ -46,7 +53,7 @@ const ONCE = {
 }
 
 /** @param name where it is, without a password */
-async function checkNode(name: string, open: () => Redis, say: Say): Promise<Finding> {
+async function checkNode(name: string, open: () => Redis, prefix: string, say: Say): Promise<Finding> {
   const redis = open()
   // The command that fails says no more than that the connection is closed.
   let why: unknown
@@ -56,6 +63,17 @@ async function checkNode(name: string, open: () => Redis, say: Say): Promise<Fin
   try {
     await redis.connect()
     const version = /redis_version:(\S+)/.exec(await redis.info('server'))?.[1] ?? '?'
+    const refusal = await refusalOf(redis, prefix)
+    if (refusal !== undefined) {
+      return unavailable(
+        'queue',
+        say(
+          `Redis ${version} at ${name} takes nothing that is written: ${refusal}`,
+          `${name} 的 Redis ${version} 拒绝写入：${refusal}`,
+        ),
+        mendRefusal(refusal, say),
+      )
+    }
     const policy = await memoryPolicy(redis)
     if (policy !== undefined && policy !== 'noeviction') {
       return wrong(
@@ -98,6 +116,32 @@ async function checkNode(name: string, open: () => Redis, say: Say): Promise<Fin
 function mendConnection(error: unknown, say: Say): string | undefined {
   const remedy = connectionRemedy(error)
   return remedy && say(remedy.en, remedy.zh)
+}
+
+/** What it says to a write; undefined where it takes it. It changes nothing: that key is never there. */
+async function refusalOf(redis: Redis, prefix: string): Promise<string | undefined> {
+  try {
+    await redis.set(`${prefix}:doctor`, '', 'XX')
+    return undefined
+  } catch (error) {
+    // Another node of its Cluster has that key.
+    const said = messageOf(error)
+    return /^(MOVED|ASK) /.test(said) ? undefined : said
+  }
+}
+
+function mendRefusal(said: string, say: Say): string {
+  if (said.startsWith('OOM'))
+    return say(
+      'Raise `maxmemory`, or see what else fills it: the queue holds a few jobs for each worker. Messages wait meanwhile.',
+      '请调高 `maxmemory`，或查明内存被什么占满：队列中每个工作进程只有几个任务。此间消息会等待。',
+    )
+  if (said.startsWith('READONLY'))
+    return say('REDIS_URL has to name the primary.', 'REDIS_URL 须指向主节点。')
+  return say(
+    'See the log of Redis: a full disk, replicas that are away, or a right its user lacks. Messages wait meanwhile.',
+    '请查看 Redis 的日志：磁盘已满、副本失联，或用户缺少权限。此间消息会等待。',
+  )
 }
 
 /** Undefined where the provider does not let us ask. */
