@@ -174,6 +174,21 @@ describe('without a script', () => {
     await post(`${place}/release`, 'ada')
   })
 
+  it('does not tell of a call that can be made now as one for later, however long the queue', async () => {
+    await execute(
+      shop.database,
+      sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority,
+            state, opened_at, due_at, next_attempt_at)
+          SELECT contact_id, -no, episode_id, step_id, campaign, kind, script, taker, priority, state, opened_at,
+            due_at, next_attempt_at + CASE WHEN no > 60 THEN interval '1 day' ELSE interval '0' END
+          FROM (SELECT * FROM calls WHERE state = 'open' LIMIT 1) c, generate_series(1, 63) no`,
+    )
+    const page = await (await get('/calls', 'bo')).text()
+    await execute(shop.database, sql`DELETE FROM calls WHERE touchpoint_id < 0`)
+    expect(page).toContain('The first 50.')
+    expect(page).toContain('0 taken by others, 3 for later.')
+  })
+
   it('says what is missing of a report, and keeps a time for the next attempt in the workspace’s zone', async () => {
     const place = placeOf(await post('/calls/next', 'ada'))
     const wrong = async (fields: Record<string, string>) => {

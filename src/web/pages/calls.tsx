@@ -202,8 +202,12 @@ async function showQueue(visit: Visit): Promise<Response> {
   const isMine = (call: Call) => call.state === 'claimed' && call.claimedBy === user.name
   const free = desk.free.filter((call) => !isMine(call))
   const others = all.filter((call) => isHeld(call, now) && !isMine(call))
-  const paused = all.filter((call) => call.paused && call.state === 'open').length
-  const later = Math.max(0, all.length - free.length - mine.length - others.length - paused)
+  const waiting = all.filter((call) => !(isMine(call) || isHeld(call, now)))
+  const paused = waiting.filter((call) => call.paused).length
+  // Not what is left of all: of those that are free, only the first are listed.
+  const later = waiting.filter(
+    (call) => !call.paused && (call.nextAttemptAt > now || call.quietUntil !== null),
+  ).length
   return await visit.show(
     say('Calls', '电话'),
     <>
