@@ -39,6 +39,21 @@ export function refusedAfter(
   return [...kept, ...shown.filter((name) => !wanted.has(name))]
 }
 
+/**
+ * Pure: which boxes of a form stand for ticked ones. One that was sent as it had been shown stands as it does by now: somebody
+ * else may have changed it meanwhile, the contact by a link say, and whoever sent the form knows nothing of that.
+ * @param shown the boxes that were ticked when the form was made
+ * @param held those that would be by now
+ */
+export function tickedByNow(
+  boxes: readonly string[],
+  { ticked, shown, held }: Readonly<Record<'ticked' | 'shown' | 'held', ReadonlySet<string>>>,
+): Set<string> {
+  return new Set(
+    boxes.filter((box) => (ticked.has(box) === shown.has(box) ? held.has(box) : ticked.has(box))),
+  )
+}
+
 interface ChoiceRow {
   readonly channelsOff: string[]
   readonly topicsOff: string[]

@@ -483,10 +483,21 @@ describe('what a role may', () => {
           SELECT contact_id, ${new Date(NOW.getTime() - 1)}, '{fax}', '{}', 'API' FROM contacts
           WHERE external_id = 'c4'`,
     )
+    const opened = await (await get('/contacts/c4', 'agent')).text()
     await post('/contacts/c4/preferences', 'agent', { off: 'email' })
     expect(await refused()).toEqual([{ off: ['fax', 'email'] }])
     await post('/contacts/c4/preferences', 'agent')
     expect(await refused()).toEqual([{ off: ['fax'] }])
+    // What the contact refused since the agent opened the page stays so, too.
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+          SELECT contact_id, ${new Date(NOW.getTime() + 1000)}, '{fax,*}', '{}', 'preferences page' FROM contacts
+          WHERE external_id = 'c4'`,
+    )
+    const was = /name="was" value="([^"]*)"/.exec(opened)?.[1] ?? ''
+    await post('/contacts/c4/preferences', 'agent', { was, off: 'email' })
+    expect(await refused()).toEqual([{ off: ['fax', '*', 'email'] }])
   })
 
   const CHANGES: readonly [path: string, least: Role, fields?: Record<string, string>][] = [

@@ -132,6 +132,34 @@ describe('the page behind a signed link', () => {
     expect((await save())?.channelsOff).toContain('*')
   })
 
+  it('opened before they chose anew elsewhere, changes what was touched on it alone', async () => {
+    clock.advance(60)
+    await post({ do: 'save', channel: 'email', topic: ['offers', 'news'], often: '', pause: '' })
+    const opened = await (await app.request(page)).text()
+    const was = /name="was" value="([^"]*)"/.exec(opened)?.[1]?.replaceAll('&amp;', '&')
+    clock.advance(60)
+    await unsubscribe(shop.runtime, { contactId, touchpointId: 1 }, 'page')
+    const chosen = {
+      channelsOff: ['email'],
+      topicsOff: ['offers'],
+      frequency: { atMost: 1, withinDays: 30 },
+      pausedUntil: new Date('2026-05-01T00:00:00Z'),
+      source: 'API',
+    }
+    await transaction(database, (tx) => recordChoice(tx, contactId, chosen, { now: clock.now(), hooks: {} }))
+    clock.advance(60)
+    // As the old page stands, but for the one topic.
+    await post({ do: 'save', was: was ?? '', channel: 'email', topic: 'offers', often: '', pause: '' })
+    expect(await readChoice(database, contactId, clock.now())).toMatchObject({
+      ...chosen,
+      topicsOff: ['offers', 'news'],
+      source: 'preferences page',
+    })
+    expect(await rows(database, sql`SELECT reason FROM suppressions`)).toEqual([{ reason: 'unsubscribe' }])
+    const history = await consentHistory(database, contactId)
+    expect(history.map(({ wording }) => wording)).not.toContain('preferences-page/again/2')
+  })
+
   it.each(['en', 'zh-CN'])('is told of in words whatever silenced an address, in %s', async (locale) => {
     const reasons = ['hard_bounce', 'complaint', 'unsubscribe', 'manual', 'erased']
     for (const [no, reason] of reasons.entries()) {

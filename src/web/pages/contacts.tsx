@@ -10,6 +10,7 @@ import {
   readChoice,
   recordChoice,
   refusedAfter,
+  tickedByNow,
 } from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
 import { type Listing, voicesOf } from '../../database/listings.ts'
@@ -48,12 +49,19 @@ export function contactPages(dependencies: PagesDependencies): Hono {
         const { form, now, say } = visit
         const contactId = await findContact(database, idOf(visit))
         const shown = channelsToRefuse(runtime)
-        const wanted = new Set(shown.filter((name) => !form.getAll('off').includes(name)))
         await transaction(database, async (tx) => {
           await lockPersons(tx, [contactId])
           const at = await momentOfChoice(tx, contactId, now)
           const held = (await readChoice(tx, contactId, at)) ?? ANYTHING
           const { topicsOff, frequency, pausedUntil } = held
+          const stands = new Set(held.channelsOff)
+          const was = form.get('was')
+          const refused = tickedByNow(shown, {
+            ticked: new Set(form.getAll('off')),
+            shown: was === null ? stands : new Set(was.split(' ')),
+            held: stands,
+          })
+          const wanted = new Set(shown.filter((name) => !refused.has(name)))
           const off = refusedAfter(held.channelsOff, shown, wanted)
           const source = `web, ${visit.user.name}`
           const chosen = { channelsOff: off, topicsOff, frequency, pausedUntil, source }
@@ -290,7 +298,13 @@ async function showContact(
             </>
           ))}
         {visit.may('change_preferences') ? (
-          <Act visit={visit} to={`${path}/preferences`} words={say('Record', '登记')} kind="quiet">
+          <Act
+            visit={visit}
+            to={`${path}/preferences`}
+            words={say('Record', '登记')}
+            kind="quiet"
+            fields={{ was: choice?.channelsOff.join(' ') ?? '' }}
+          >
             <fieldset>
               <legend>{say('Nothing by', '不接收')}</legend>
               {channelsToRefuse(runtime).map((name) => (

@@ -34,6 +34,19 @@ export function oftenOf(frequency: Preferences['frequency']): '' | 'weekly' | 'm
   return frequency.withinDays <= 7 ? 'weekly' : 'monthly'
 }
 
+/** What the form would send of a page on which nothing is touched: it goes along, so that it is known what was. */
+function shownIn(view: PreferencesView): string {
+  const ticked = (kind: string, boxes: readonly Box[]) =>
+    boxes.filter(({ wanted }) => wanted).map(({ name }): [string, string] => [kind, name])
+  const fields: [string, string][] = [
+    ...ticked('channel', view.channels),
+    ...ticked('topic', view.topics),
+    ['often', oftenOf(view.held.frequency)],
+    ['pause', view.pausedUntil === undefined ? '' : 'keep'],
+  ]
+  return new URLSearchParams(fields).toString()
+}
+
 /** The page of one contact. */
 export function preferencesPage(view: PreferencesView) {
   const { language, held } = view
@@ -60,6 +73,7 @@ export function preferencesPage(view: PreferencesView) {
           <p>{word('intro')}</p>
         )}
         <form method="post" action={`?lang=${language}`}>
+          <input type="hidden" name="was" value={shownIn(view)} />
           {boxes('channel', word('channels'), view.channels, {
             agree: word('agree'),
             again: word('again'),

@@ -12,6 +12,7 @@ import {
   readChoice,
   recordChoice,
   refusedAfter,
+  tickedByNow,
 } from '../../contacts/preferences.ts'
 import { rows, type Session, transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
@@ -116,13 +117,22 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
   const { database, clock, hooks, workspace } = runtime
   const { contactId } = reader
   const nothing = form.get('do') === 'nothing'
-  const ticked = new Set(nothing ? [] : form.getAll('channel'))
+  const was = form.get('was')
+  const shown = was === null ? undefined : new URLSearchParams(was)
   await transaction(database, async (tx) => {
     await lockPersons(tx, [contactId])
     const now = await momentOfChoice(tx, contactId, clock.now())
     const known = await readKnown(tx, contactId, now)
     const { held } = known
     const standings = new Map(channelsOf(runtime).map((name) => [name, standingOf(runtime, name, known)]))
+    const boxesOf = (kind: string, boxes: readonly string[], wanted: (name: string) => boolean) => {
+      const held = new Set(boxes.filter(wanted))
+      const before = shown ? new Set(shown.getAll(kind)) : held
+      return tickedByNow(boxes, { ticked: new Set(form.getAll(kind)), shown: before, held })
+    }
+    const ticked = nothing
+      ? new Set<string>()
+      : boxesOf('channel', [...standings.keys()], (name) => standings.get(name)?.wanted === true)
     const back = [...standings].flatMap(([name, { again }]) => (again && ticked.has(name) ? [name] : []))
     const left = back.length > 0 ? await takeBackUnsubscribe(tx, contactId) : undefined
     // What cannot be ticked is not refused with it: the contact may be given another address. Nor is what they had
@@ -147,14 +157,14 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
       return [{ ...agreed, wording: decision === 'given' ? WORDING : null }]
     })
     if (decided.length > 0) await recordConsents(tx, decided, { now, hooks })
-    const topics = new Set(form.getAll('topic'))
+    const named = Object.keys(workspace.topics)
+    const topics = boxesOf('topic', named, (name) => !held.topicsOff.includes(name))
+    const answered = (name: string) => shown === undefined || shown.get(name) !== form.get(name)
     const chosen: Preferences = {
       channelsOff: nothing ? ['*'] : refusedAfter(held.channelsOff, channels, ticked),
-      topicsOff: nothing
-        ? held.topicsOff
-        : refusedAfter(held.topicsOff, Object.keys(workspace.topics), topics),
-      frequency: frequencyOf(form.get('often'), held),
-      pausedUntil: pauseOf(form.get('pause'), held, now),
+      topicsOff: nothing ? held.topicsOff : refusedAfter(held.topicsOff, named, topics),
+      frequency: answered('often') ? frequencyOf(form.get('often'), held) : held.frequency,
+      pausedUntil: answered('pause') ? pauseOf(form.get('pause'), held, now) : held.pausedUntil,
     }
     const why = form.get('why') ?? ''
     const leaving = isLeavingReason(why) ? why : undefined
