@@ -226,10 +226,19 @@ test('a session ends twelve hours after the last click, with the sign-out, and w
   // Whoever sends a form signed out comes back to the page it stood on.
   const late = { Referer: 'http://here/campaigns/spring?a=1', 'Sec-Fetch-Site': 'same-origin' }
   expect((await post('/campaigns/spring/pause', {}, late)).headers.get('Location')).toBe(
-    '/sign-in?next=%2Fcampaigns%2Fspring%3Fa%3D1',
+    '/sign-in?next=%2Fcampaigns%2Fspring%3Fa%3D1&lost=1',
   )
   const nowhere = await post('/campaigns/spring/pause', {}, { ...late, Referer: 'http://[' })
-  expect([nowhere.status, nowhere.headers.get('Location')]).toEqual([303, '/sign-in'])
+  expect([nowhere.status, nowhere.headers.get('Location')]).toEqual([303, '/sign-in?lost=1'])
+  // And is told that it was not taken, unless they wanted out, or another site sent it.
+  expect(await (await app.request('/sign-in?lost=1')).text()).toContain(
+    'Nothing was changed: you had been signed out.',
+  )
+  expect(await (await app.request('/sign-in')).text()).not.toContain('Nothing was changed')
+  const out = { ...late, Referer: 'http://here/' }
+  expect((await post('/sign-out', {}, out)).headers.get('Location')).toBe('/sign-in')
+  const theirs = { ...late, 'Sec-Fetch-Site': 'cross-site' }
+  expect((await post('/campaigns/spring/pause', {}, theirs)).headers.get('Location')).toBe('/sign-in')
   // A sign-in by another site's form is told so, and is not told that the password is wrong.
   const foreign = await post(
     '/sign-in',

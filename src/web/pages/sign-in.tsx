@@ -20,6 +20,7 @@ import {
   guestOf,
   isFromHere,
   type Keep,
+  LOST,
   ownPath,
   type PagesDependencies,
   readForm,
@@ -62,11 +63,19 @@ export function signInPages(dependencies: PagesDependencies): Hono {
   return new Hono()
     .get('/sign-in', (c) => {
       const guest = guestOf(c, runtime)
+      const words = guest.say(
+        'Nothing was changed: you had been signed out. Sign in, and send the form again.',
+        '未做任何更改：提交时您已退出登录。请登录后重新提交。',
+      )
       return show(
         c,
         guest,
         guest.say('Sign in', '登录'),
-        <SignInForm guest={guest} next={c.req.query('next')} />,
+        <SignInForm
+          guest={guest}
+          next={c.req.query('next')}
+          {...(c.req.query(LOST) === '1' ? { refused: { form: 'sign-in', field: '', words } } : {})}
+        />,
       )
     })
     .post('/sign-in', async (c) => {

@@ -191,14 +191,20 @@ async function answer(
   }
 }
 
+/** What an address of the sign-in has where a form brought somebody there: it was not taken. */
+export const LOST = 'lost'
+
 /** Whoever has no session signs in first, and comes back to the page they asked for, or that their form stood on. */
 function toSignIn(c: Context, runtime: Runtime): Response {
-  const formsPage = isFromHere(c, runtime) ? c.req.header('Referer') : undefined
+  const sent = c.req.method === 'POST' && isFromHere(c, runtime)
+  const formsPage = sent ? c.req.header('Referer') : undefined
   const asked = (c.req.method === 'GET' ? c.req.url : formsPage) ?? '/'
   // Whoever asks writes what they like there.
   const { pathname, search } = new URL(URL.canParse(asked, c.req.url) ? asked : '/', c.req.url)
-  const next = pathname === '/' ? '' : `?next=${encodeURIComponent(pathname + search)}`
-  return c.redirect(`/sign-in${next}`, 303)
+  const query = new URLSearchParams(pathname === '/' ? {} : { next: pathname + search })
+  // Who wanted out is out.
+  if (sent && c.req.path !== '/sign-out') query.set(LOST, '1')
+  return c.redirect(`/sign-in${query.size === 0 ? '' : `?${query}`}`, 303)
 }
 
 async function visitOf(
