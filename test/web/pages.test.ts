@@ -976,6 +976,9 @@ test('who is not there, or nobody at all, is said in Chinese to whoever reads Ch
   expect(await read('/outbox?channel=fax', 'zh-CN')).toContain('此处没有渠道“fax”')
   expect(await read('/campaigns/spring/reports/gone', 'zh-CN')).toContain('应用过的活动有以下报告：monday、')
   nobodyYet = true
+  // Who only looks at the page did nothing wrong.
+  const unasked = await get('/templates', 'viewer')
+  expect([unasked.status, await unasked.text()]).toEqual([200, expect.not.stringContaining('role="alert"')])
   expect(await read('/templates', 'zh-CN')).toContain('尚无联系人')
   // What was chosen stays, with what is wrong at its field.
   const refused = await read('/templates?step=spring/remind&contact=nobody&width=phone', 'en')

@@ -78,6 +78,8 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         const variant = chosen.variants?.find((name) => name === wanted.variant)
         const shown =
           first?.shown ?? (await unlessRefused(() => preview(visit, chosen.campaign, chosen.step, variant)))
+        if (refused !== undefined && wanted.contact === undefined)
+          return await visit.show(title, nobodyYet(visit))
         const query = new URLSearchParams({
           step: `${chosen.campaign}/${chosen.step}`,
           ...(wanted.contact ? { contact: wanted.contact } : {}),
@@ -114,6 +116,21 @@ export function templatePages(dependencies: PagesDependencies): Hono {
         return visit.c.html(inLight(shown?.html ?? plainMessage(shown?.text ?? shown?.outcome ?? ''), dark))
       }),
     )
+}
+
+/** Where nobody in particular was asked for, and there is nobody at all. */
+function nobodyYet({ say }: Visit) {
+  return (
+    <Empty title={say('There are no contacts yet', '尚无联系人')}>
+      <p>
+        {say(
+          'A message is shown as one of your contacts would get it. Bring them in from a file:',
+          '此处按某位联系人实际收到的样子显示消息。从文件导入：',
+        )}{' '}
+        <code>winback import contacts FILE</code>
+      </p>
+    </Empty>
+  )
 }
 
 /** What is asked for by the address. */
