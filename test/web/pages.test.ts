@@ -1106,6 +1106,17 @@ test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a pho
     const squeezed = await page.evaluate(`
       [...document.querySelectorAll('.stacked .under')].filter((each) => each.getBoundingClientRect().top < each.previousElementSibling.getBoundingClientRect().bottom - 2).length`)
     if (squeezed !== 0) wider.push(`${path}: ${squeezed} squeezed`)
+    const empty = await page.evaluate(`
+      [...document.querySelectorAll('.stacked td')].filter((each) => each.textContent === '' && each.offsetHeight > 0).length`)
+    if (empty !== 0) wider.push(`${path}: ${empty} titles of nothing`)
+  }
+  // At a desk it breaks before the table scrolls: its figures would stand beyond the edge for all of its rows.
+  await page.setViewportSize({ width: WIDE.width, height: 900 })
+  for (const path of ['/', '/campaigns', `/contacts?q=${contact}`]) {
+    await page.goto(`${other.address}${path}`)
+    const beyond = await page.evaluate(`
+      Math.max(...[...document.querySelectorAll('.wide, .top')].map((each) => each.scrollWidth - each.clientWidth))`)
+    if (beyond !== 0) wider.push(`${path} at a desk by ${beyond}`)
   }
   await context.close()
   await other.close(0)

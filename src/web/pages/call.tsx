@@ -230,7 +230,7 @@ function Report({
       {phone === null || !visit.may('see_addresses') ? null : (
         <input type="hidden" name="phone" value={phone} />
       )}
-      <div class="cards">
+      <div class="cards three">
         <fieldset>
           <legend>{say('Outcome', '结果')}</legend>
           {OUTCOMES.map((outcome, at) => (

@@ -314,7 +314,7 @@ function Queue({ visit, calls, label }: { visit: Visit; calls: readonly Call[]; 
           <span class={`tag ${due.tone}`}>{due.text}</span>,
           whyText(visit, call),
           call.tier,
-          call.phone === null ? say('none', '无') : MASKED.phone(call.phone),
+          call.phone === null ? say('none', '无') : <span class="unbroken">{MASKED.phone(call.phone)}</span>,
           String(call.attempts),
           String(call.priority),
         ]

@@ -194,7 +194,7 @@ async function showSearch(visit: Visit): Promise<Response> {
             rows={found.map((each) => [
               <a href={`/contacts/${encodeURIComponent(each.externalId)}`}>{each.externalId}</a>,
               each.email === null ? '' : mask.email(each.email),
-              each.phone === null ? '' : mask.phone(each.phone),
+              each.phone === null ? '' : <span class="unbroken">{mask.phone(each.phone)}</span>,
               each.lastActive === null ? '' : <time>{speech.date(each.lastActive)}</time>,
               each.campaigns.map((name) => titles.get(name)).join(say(', ', '、')),
             ])}

@@ -22,10 +22,10 @@ body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: br
 a { color: var(--accent); text-underline-offset: .18em }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px }
 .skip { position: absolute; left: -999px } .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem 1rem; z-index: 2 }
-.top { display: flex; align-items: center; gap: .5rem 1rem; padding: .7rem 1.5rem; border-bottom: 1px solid var(--line); background: var(--card); flex-wrap: wrap }
-.brand { font-weight: 650; color: var(--ink); text-decoration: none; margin-right: auto; letter-spacing: -.01em; overflow-wrap: anywhere }
+.top { display: flex; align-items: center; gap: .5rem 1rem; padding: .7rem 1.5rem; border-bottom: 1px solid var(--line); background: var(--card) } .top > :not(.brand, .who) { flex: none }
+.brand { font-weight: 650; color: var(--ink); text-decoration: none; margin-right: auto; letter-spacing: -.01em; min-width: min(8rem, 100%); overflow-wrap: anywhere }
 .brand span { color: var(--accent) }
-.top form { margin: 0 } .who { color: var(--soft); font-size: .875rem }
+.top form { margin: 0 } .who { color: var(--soft); font-size: .875rem; min-width: 0; overflow-wrap: anywhere }
 .frame { display: grid; grid-template-columns: 12.5rem minmax(0, 1fr); max-width: 84rem; margin: 0 auto }
 .side { padding: 1.5rem 0 1.5rem 1.5rem } .side ul { list-style: none; margin: 0; padding: 0; position: sticky; top: 1rem }
 .side a { display: block; padding: .45rem .8rem; border-radius: 8px; text-decoration: none; color: var(--soft) }
@@ -34,7 +34,7 @@ a { color: var(--accent); text-underline-offset: .18em }
 main { padding: 1.5rem; min-width: 0 }
 footer { color: var(--soft); font-size: .85rem; padding: 1rem 1.5rem 2.5rem; max-width: 84rem; margin: 0 auto; text-align: right }
 @media (max-width: 48rem) {
-  .top { padding: .6rem 1rem; gap: .4rem .8rem } .who { display: none } .frame { display: block }
+  .top { padding: .6rem 1rem; gap: .4rem .8rem; flex-wrap: wrap } .who { display: none } .frame { display: block }
   .side { padding: 0; border-bottom: 1px solid var(--line); background: var(--card) }
   .side ul { display: flex; flex-wrap: wrap; padding: .35rem .6rem; position: static }
   .side a { white-space: nowrap; padding: .45rem .6rem }
@@ -70,13 +70,13 @@ button kbd { background: transparent; color: inherit; border-color: currentcolor
 .tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
 .tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
 @media (max-width: 48rem) { .tabs { flex-wrap: wrap; border: 0 } .tabs a { padding: .35rem .6rem; margin: 0 } }
-.tabs.choices { flex-wrap: wrap; border: 0; margin: 0 0 .35rem; gap: 0 .2rem; font-size: .93rem } .choices a { padding: .25rem .6rem; margin: 0; white-space: normal; overflow-wrap: anywhere } .choices + .card { margin-top: 1.1rem }
+.tabs.choices { flex-wrap: wrap; border: 0; margin: 0 0 .35rem; gap: 0 .2rem; font-size: .93rem } .choices a { padding: .25rem .6rem; margin: 0; white-space: normal; overflow-wrap: anywhere } .choices + .card { margin-top: 1.1rem } .folded { margin: 0 0 .35rem; padding: 0 .6rem; font-size: .93rem }
 .story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
 .story li::before { content: ""; position: absolute; left: -.43rem; top: .45rem; width: .75rem; height: .75rem; border-radius: 50%; background: var(--card); border: 2px solid var(--accent) }
 .story li.done::before { background: var(--accent) } .story li.good::before { background: var(--good); border-color: var(--good) }
 .story li:last-child { border-color: transparent } .story time { display: block; font-size: .85rem }
-figure { margin: 0 0 1.1rem } .chart { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1rem; box-shadow: var(--shade) }
-.chart figcaption { font-weight: 600; margin: 0 0 .4rem } .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto } .chart svg text { font-family: inherit } .chart .narrow-chart { display: none }
+figure { margin: 0 0 1.1rem } .chart { background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1.1rem 1.25rem; box-shadow: var(--shade) }
+.chart figcaption { font-size: 1.1rem; font-weight: 700; margin: 0 0 .4rem } .chart svg { display: block; max-width: 100%; height: auto; margin: 0 auto } .chart svg text { font-family: inherit } .chart .narrow-chart { display: none }
 @media (max-width: 36rem) { .chart .wide-chart { display: none } .chart .narrow-chart { display: block } }
 @media (prefers-color-scheme: dark) { .chart svg { filter: invert(.9) hue-rotate(180deg); } }
 `
@@ -89,10 +89,11 @@ th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px soli
 thead th { vertical-align: bottom } tbody time { white-space: nowrap } thead th.num { white-space: normal }
 tbody tr:last-child td, tbody tr:last-child th { border-bottom: 0 } th { font-weight: 600; color: var(--soft); font-size: .85rem }
 tbody th { color: var(--ink); font-size: inherit; font-weight: 400 } .heat tbody th { font-weight: 500 } tbody small { overflow-wrap: anywhere }
+th:not(.num), td:not(.num) { max-width: 22rem } .unbroken { white-space: nowrap }
 @media (max-width: 48rem) { th:not(.num), td:not(.num) { min-width: 6.5rem; overflow-wrap: anywhere } th:first-child:not(.num), td:first-child:not(.num) { min-width: 7rem } }
 @media (max-width: 36rem) { .stacked thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) } .stacked, .stacked tbody { display: block } .stacked tr { display: block; padding: .6rem 0; border-bottom: 1px solid var(--line) } .stacked tr:last-child { border-bottom: 0 }
  .stacked tbody :is(td, th), .stacked tbody :is(td, th):not(.num) { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 0 1rem; min-width: 0; padding: .15rem 0; border: 0; white-space: normal; text-align: right; overflow-wrap: anywhere } .stacked tbody :is(td, th)::before { content: attr(data-title); color: var(--soft); font-size: .85rem; text-align: left; flex: none; max-width: 60%; margin-right: auto }
- .stacked tbody :is(td, th):first-child:not(.num) { justify-content: flex-start; min-width: 0; font-weight: 600; text-align: left } .stacked tbody th::before, .stacked tbody td[data-title=""]::before { content: none } .stacked td[data-title=""]:not(:first-child) { justify-content: flex-end } .stacked td:empty { display: none } }
+ .stacked tbody :is(td, th):first-child:not(.num) { justify-content: flex-start; min-width: 0; font-weight: 600; text-align: left } .stacked tbody th::before, .stacked tbody td[data-title=""]::before { content: none } .stacked td[data-title=""]:not(:first-child) { justify-content: flex-end } .stacked tbody td:empty { display: none } }
 .heat td { border: 2px solid var(--card); padding: .5rem .8rem } .heat th.num { padding-right: .8rem } .heat .sum td, .heat .sum th { font-weight: 600; border-top: 1px solid var(--line) }
 .heat-1 { background: color-mix(in srgb, var(--accent) 8%, var(--card)) } .heat-2 { background: color-mix(in srgb, var(--accent) 16%, var(--card)) } .heat-3 { background: color-mix(in srgb, var(--accent) 24%, var(--card)) }
 .heat-4 { background: color-mix(in srgb, var(--accent) 32%, var(--card)) } .heat-5 { background: color-mix(in srgb, var(--accent) 40%, var(--card)) }
@@ -101,7 +102,7 @@ tbody th { color: var(--ink); font-size: inherit; font-weight: 400 } .heat tbody
 @media (max-width: 22rem) { table:not(.stacked, .heat) :is(th, td):first-child:not(.num) { min-width: 5rem } table:not(.stacked, .heat) :is(th, td):last-child:not(:first-child, .num) { min-width: 4.7rem; padding-right: 0 } }
 .bars { list-style: none; margin: 0; padding: 0 } .bars li { display: grid; grid-template-columns: minmax(40%, 1fr) auto; gap: .1rem 1rem; margin: 0 0 .8rem } .bars strong { font-variant-numeric: tabular-nums; text-align: right }
 .bars .tag, h2 .tag { white-space: normal; overflow-wrap: anywhere } .bars small { grid-column: 1 / -1 } .bars strong small { font-weight: 400 } .steps li { margin: 0 0 1.1rem } .bars svg { grid-column: 1 / -1; width: 100%; display: block; fill: var(--accent) } .bars .ground { fill: var(--wash) }
-.num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } .num + :not(.num) { padding-left: .6rem } td form { display: inline }
+.num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } .num + :not(.num) { padding-left: .6rem } td form { display: inline } td button.plain { padding-block: 0 }
 `
 
 const FORMS = `
@@ -117,7 +118,7 @@ button.quiet, .button.quiet { background: transparent; color: var(--accent) }
 button.plain { background: none; border: 0; color: var(--accent); padding: .2rem .3rem; min-height: 0; font-weight: 500; text-decoration: underline; text-underline-offset: .18em }
 button.danger { background: var(--bad); border-color: var(--bad); color: var(--card) }
 .keys { display: flex; flex-wrap: wrap; gap: .3rem .9rem; max-width: none; font-size: .9rem } .keys span { white-space: nowrap } @media (hover: none) and (pointer: coarse) { kbd, .keys { display: none } } .cards.top-aligned { align-items: start } .number { font-size: 1.3rem; font-weight: 600; letter-spacing: .01em }
-.cards > fieldset { margin: 0; max-width: none } .cards + .row { margin: 1rem 0 0 }
+.cards.three { grid-template-columns: repeat(auto-fit, minmax(min(17rem, 100%), 1fr)) } .cards > fieldset { margin: 0; max-width: none } .cards + .row { margin: 1rem 0 0 }
 .row { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; margin: 0 0 1rem } .row form, .row label { margin: 0 } .row .tick { align-self: end; padding: .5rem 0 }
 .narrow { max-width: 25rem; margin: 8vh auto; padding: 1rem }
 iframe { border: 1px solid var(--line); border-radius: 12px; background: #fff; width: 100%; height: 46rem; display: block } iframe.phone { width: 375px; max-width: 100%; margin: 0 auto }
