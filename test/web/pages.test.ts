@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { manualClock } from '../../src/clock.ts'
+import { appliedNames } from '../../src/config/versions.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { WinbackError } from '../../src/errors.ts'
@@ -1122,6 +1123,26 @@ test.runIf(hasBrowser)('in a browser: a name of one long word breaks where a pho
   await other.close(0)
   await execute(database, sql`DELETE FROM users WHERE name = ${long('user')}`)
   expect(wider).toEqual([])
+})
+
+test('of many campaigns the busiest stand on the first page, and the outbox folds the choice of one', async () => {
+  const names = Array.from({ length: 14 }, (_, at) => `many-${at}`)
+  for (const name of names) await shop.apply(CAMPAIGN.replace('campaign: spring', `campaign: ${name}`))
+  const lines = async (path: string) => {
+    const html = await (await get(path, 'viewer')).text()
+    const [, nav = ''] = /<nav class="card"[^>]*>(.*?)<\/nav>/s.exec(html) ?? []
+    const [shown = '', folded = ''] = nav.split(/(?=<details)/)
+    const count = (part: string) => part.split('<a ').length - 1
+    return { shown: count(shown), folded: count(folded), open: folded.startsWith('<details open') }
+  }
+  const some = await lines('/')
+  expect(some).toMatchObject({ shown: 12, open: false })
+  expect(some.shown + some.folded).toBe((await appliedNames(database)).length)
+  expect((await lines('/?campaign=many-9')).open).toBe(true)
+  const outbox = await (await get('/outbox?campaign=many-9&what=coming', 'viewer')).text()
+  expect(outbox).toMatch(
+    /<summary>Campaign: Spring<\/summary><nav class="tabs choices" aria-label="Campaign">/,
+  )
 })
 
 test.runIf(hasBrowser)('in a browser: on paper stands what is to be read, and all of it', async () => {

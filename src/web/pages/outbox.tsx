@@ -88,16 +88,36 @@ function Choices(props: {
   ] as const
   return rows
     .filter(({ names }) => names.length > 1)
-    .map(({ by, label, all, names }) => (
-      <nav class="tabs choices" aria-label={label}>
-        {[[undefined, all] as const, ...names].map(([name, words]) => (
-          <a href={hrefOf({ ...choice, [by]: name })} aria-current={choice[by] === name ? 'page' : undefined}>
-            {words}
-          </a>
-        ))}
-      </nav>
-    ))
+    .map(({ by, label, all, names }) => {
+      const links = [[undefined, all] as const, ...names]
+      const row = (
+        <nav class="tabs choices" aria-label={label}>
+          {links.map(([name, words]) => (
+            <a
+              href={hrefOf({ ...choice, [by]: name })}
+              aria-current={choice[by] === name ? 'page' : undefined}
+            >
+              {words}
+            </a>
+          ))}
+        </nav>
+      )
+      if (names.length <= MANY) return row
+      return (
+        <details class="folded">
+          <summary>
+            {label}
+            {say(': ', '：')}
+            {links.find(([name]) => name === choice[by])?.[1]}
+          </summary>
+          {row}
+        </details>
+      )
+    })
 }
+
+/** Links of a row that is shown at once; more would stand before the messages themselves. */
+const MANY = 12
 
 function hrefOf(choice: OutboxChoice): string {
   const asked = Object.entries(choice).filter((entry): entry is [string, string] => entry[1] !== undefined)

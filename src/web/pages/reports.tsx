@@ -176,6 +176,9 @@ async function hasContacts(database: Database): Promise<boolean> {
   return (await rows(database, sql`SELECT contact_id FROM contacts LIMIT 1`)).length > 0
 }
 
+/** Lines that stand before the figures of one campaign; who has more of them unfolds the rest. */
+const BUSIEST = 12
+
 /** All campaigns, each a way to its own Monday, which follows beneath. */
 function CampaignLines(props: {
   visit: Visit
@@ -186,23 +189,33 @@ function CampaignLines(props: {
 }) {
   const { visit, lines, note, titles, here } = props
   const table = campaignsTable(lines, titles, styleOf(visit))
+  const part = (rows: typeof table.rows) => (
+    <Table
+      label={table.title}
+      columns={table.columns.map(({ title, align }) => ({ title, num: align === 'right' }))}
+      rows={rows.map(([name, ...figures]) => [
+        <a
+          href={`/?campaign=${encodeURIComponent(name?.value ?? '')}`}
+          aria-current={name?.value === here ? 'page' : undefined}
+        >
+          {name?.text}
+        </a>,
+        ...figures.map(({ text }) => text),
+      ])}
+    />
+  )
+  const rest = table.rows.slice(BUSIEST)
   return (
     <>
       <nav class="card" aria-label={table.title}>
         <h2>{table.title}</h2>
-        <Table
-          label={table.title}
-          columns={table.columns.map(({ title, align }) => ({ title, num: align === 'right' }))}
-          rows={table.rows.map(([name, ...figures]) => [
-            <a
-              href={`/?campaign=${encodeURIComponent(name?.value ?? '')}`}
-              aria-current={name?.value === here ? 'page' : undefined}
-            >
-              {name?.text}
-            </a>,
-            ...figures.map(({ text }) => text),
-          ])}
-        />
+        {part(rest.length > 1 ? table.rows.slice(0, BUSIEST) : table.rows)}
+        {rest.length > 1 ? (
+          <details open={rest.some(([name]) => name?.value === here)}>
+            <summary>{visit.say(`${rest.length} more campaigns`, `另外 ${rest.length} 个活动`)}</summary>
+            {part(rest)}
+          </details>
+        ) : null}
         {note === undefined ? null : (
           <p class="soft">
             <small>{note}</small>
