@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { isAbsolute, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { codeOf, messageOf } from '../errors.ts'
 import type { ChannelModule } from './channel.ts'
 import { within } from './within.ts'
@@ -41,7 +41,7 @@ export async function importChannel(
   try {
     exported = await within(patience, 'it', 'load', () => import(/* @vite-ignore */ place.url))
   } catch (error) {
-    return { trouble: `cannot be loaded: ${messageOf(error)}${hintFor(error)}` }
+    return { trouble: `cannot be loaded: ${messageOf(error)}${hintFor(error, place.url)}` }
   }
   const found = exportOf(exported, name)
   if (found === undefined)
@@ -81,7 +81,10 @@ async function findPackage(name: string, directory: string): Promise<Place> {
   }
 }
 
-function hintFor(error: unknown): string {
+function hintFor(error: unknown, url: string): string {
+  // Its message names neither file nor line, and it may be of any file that the module imports.
+  if (error instanceof SyntaxError && url.startsWith('file:'))
+    return `; \`node ${fileURLToPath(url)}\` shows where`
   switch (codeOf(error)) {
     case 'ERR_UNKNOWN_FILE_EXTENSION':
       return '; compile it, and name the .js file'

@@ -173,6 +173,15 @@ test.each([
   expect(stdout).toContain(said)
 })
 
+test('validate says how to find a slip of its author', async () => {
+  write('slip.mjs', 'export default {)')
+  writeWorkspace('{ module: ./slip.mjs }')
+  // As it ships: what runs the tests reads modules by itself.
+  const { code, stdout } = await startBuilt(['validate'], here).ended
+  expect(code).toBe(1)
+  expect(stdout).toContain(`Unexpected token ')'; \`node ${join(folder, 'slip.mjs')}\` shows where`)
+})
+
 test('validate finds it right, and asks it about the texts it is to send', async () => {
   writeWorkspace(settings())
   expect((await run(['validate'], here)).stdout).toContain('nothing is wrong')
