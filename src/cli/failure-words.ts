@@ -19,6 +19,8 @@ export interface FailureWords extends ProblemWords {
   readonly full: string
   /** A disk or a database. */
   readonly readOnly: string
+  /** A statement, by the database. */
+  readonly cutShort: string
   readonly defect: string
   help(verb: string | undefined): string
 }
@@ -37,6 +39,9 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     readOnly:
       'Nothing can be written there: a disk that is mounted to be read alone, or a standby of the database, whose primary ' +
       'DATABASE_URL has to name.',
+    cutShort:
+      'The database ended what was under way: somebody asked it to, or the role has a limit that is too short. ' +
+      '`winback doctor` names the limits.',
     defect: 'This is a defect in Winback. Run again with --verbose for the stack.',
     help: (verb) =>
       verb === undefined
@@ -57,6 +62,8 @@ export const FAILURE_WORDS: Readonly<Record<Language, FailureWords>> = {
     doctor: '运行 `winback doctor` 查看哪项服务没有应答，或缺少哪项权限。',
     full: '磁盘已满（本机或数据库所在机器）：请腾出空间后重新运行。',
     readOnly: '无法写入：磁盘以只读方式挂载，或所连接的是数据库的备库（DATABASE_URL 须指向主库）。',
+    cutShort:
+      '数据库中止了正在进行的操作：有人要求中止，或该角色的时间限制太短。`winback doctor` 会列出这些限制。',
     defect: '这是 Winback 自身的缺陷。加上 --verbose 重新运行可查看调用栈。',
     help: (verb) =>
       verb === undefined ? 'winback --help 列出全部命令。' : `winback ${verb} --help 列出选项和示例。`,

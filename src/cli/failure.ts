@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { CommanderError } from 'commander'
 import { formatProblems } from '../config/problems.ts'
+import { isGone } from '../database/outage.ts'
 import { ConfigError, codeOf, type Location, messageOf, type Problem, WinbackError } from '../errors.ts'
 import type { Language } from '../reports/words.ts'
 import { FAILURE_WORDS, type FailureWords } from './failure-words.ts'
@@ -43,16 +44,26 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   refused: EXIT.refused,
 }
 
-// Errors of node-postgres, ioredis and the network that mean "it does not answer" wherever they surface, and a right that the
-// database's role lacks (42501).
+// Errors of node-postgres, ioredis and the network that mean "it does not answer" wherever they surface, beside those of a
+// database that is away, and a right that its role lacks (42501).
 const UNREACHABLE =
-  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|CERT_HAS_EXPIRED|UNABLE_TO_.*|ERR_TLS_.*|ERR_SSL_.*|EPROTO|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|57P0[1-3]|08...|53300|28P01|28000|3D000|42501)$/
+  /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|CERT_HAS_EXPIRED|UNABLE_TO_.*|ERR_TLS_.*|ERR_SSL_.*|EPROTO|ECONNREFUSED|ECONNRESET|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ESOCKET|ECONNECTION|28P01|28000|3D000|42501)$/
 
 /** A machine that lets nobody write, ours or the database's, by the codes of the system and of PostgreSQL. */
 const UNWRITABLE: readonly (readonly [RegExp, 'full' | 'readOnly'])[] = [
   [/^(ENOSPC|EDQUOT|53100)$/, 'full'],
   [/^(EROFS|25006)$/, 'readOnly'],
 ]
+
+/**
+ * A statement that the server ended before its time, or whose connection: by a limit of the role's (of statements, locks and
+ * transactions), or because somebody asked for it.
+ */
+const CUT_SHORT = /^(57014|55P03|25P03|25P04)$/
+
+function isCutShort(error: unknown): boolean {
+  return causes(error).some((cause) => CUT_SHORT.test(codeOf(cause)))
+}
 
 function unwritableOf(error: unknown): 'full' | 'readOnly' | undefined {
   const codes = causes(error).map(codeOf)
@@ -66,8 +77,8 @@ export function exitCodeOf(error: unknown): number {
     const known = EXIT_BY_CODE[error.code] ?? EXIT_BY_CODE[error.code.split('.')[0] ?? '']
     return known ?? (unwritableOf(error) ? EXIT.unavailable : EXIT.input)
   }
-  const away = causes(error).some((cause) => UNREACHABLE.test(codeOf(cause)))
-  return away || unwritableOf(error) ? EXIT.unavailable : EXIT.defect
+  const away = causes(error).some((cause) => isGone(cause) || UNREACHABLE.test(codeOf(cause)))
+  return away || unwritableOf(error) || isCutShort(error) ? EXIT.unavailable : EXIT.defect
 }
 
 /** What --json prints in place of the result. */
@@ -121,7 +132,8 @@ function remedyOf(
       return words.help(verb)
     case EXIT.unavailable: {
       const unwritable = unwritableOf(error)
-      return known ? undefined : unwritable ? words[unwritable] : words.doctor
+      if (known) return undefined
+      return unwritable ? words[unwritable] : isCutShort(error) ? words.cutShort : words.doctor
     }
     default:
       return known ? undefined : words.defect

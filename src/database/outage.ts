@@ -2,18 +2,24 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { codeOf } from '../errors.ts'
 
 // SQLSTATEs and socket errors that mean "not now" and not "the statement is wrong": the connection broke (08), the server
-// stops or starts (57P0), is full (53300) or has become a standby (25006), or it ended a deadlock or a conflict by
-// choosing this transaction (40P01, 40001).
+// stops or starts (57P0), is full (53300) or has become a standby (25006).
 const GONE =
-  /^(08|57P0|53300|25006|40P01|40001|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
+  /^(08|57P0|53300|25006|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)/
 // The last two are node-postgres' own, from a pool or a client that could not connect in time.
 const GONE_WORDS =
   /Connection terminated|connection timeout|Client has encountered a connection error|not queryable|timeout exceeded when trying to connect|^timeout expired$/i
 
+/** It ended a deadlock or a conflict by choosing this transaction. */
+const CHOSEN = /^(40P01|40001)$/
+
+/** True where the server is away or the connection to it was lost; node-postgres names no code for all of those. */
+export function isGone(error: unknown): boolean {
+  return error instanceof Error && (GONE.test(codeOf(error)) || GONE_WORDS.test(error.message))
+}
+
 /** True for errors that another try on a new connection may not meet. */
 export function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  return GONE.test(codeOf(error)) || GONE_WORDS.test(error.message)
+  return isGone(error) || CHOSEN.test(codeOf(error))
 }
 
 /** What another transaction may be the cause of that was first: a deadlock, a failed serialisation, a unique violation. */

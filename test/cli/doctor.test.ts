@@ -181,6 +181,31 @@ test('every finding, its remedy and the verdict are in the language asked for; f
   for (const { found: text } of findings) expect(text).not.toMatch(/[一-鿿]/)
 })
 
+test('a limit of time that holds for the role is said before a run meets it', async () => {
+  const { cwd } = (await openCliShop()).here
+  const database = await emptyDatabase()
+  const role = freshName()
+  const name = new URL(database.url).pathname.slice(1)
+  await administer(`CREATE ROLE ${role} LOGIN PASSWORD 'plain'`)
+  await administer(`GRANT CREATE ON DATABASE ${name} TO ${role}`)
+  const limits = async (locale: string) => {
+    const env = { DATABASE_URL: urlOf(name, { name: role, password: 'plain' }) }
+    const { stdout } = await run(['doctor', '--locale', locale], { cwd, env })
+    return stdout.replaceAll(/\s+/g, ' ')
+  }
+  try {
+    expect(await limits('en')).not.toContain('_timeout')
+    await administer(`ALTER ROLE ${role} IN DATABASE ${name} SET statement_timeout = '90s'`)
+    const mend = `ALTER ROLE ${role} IN DATABASE ${name} SET statement_timeout = 0;`
+    expect(await limits('en')).toMatch(/not yet database statement_timeout is 90s: what takes longer/)
+    expect(await limits('en')).toContain(`→ Have it run: ${mend}`)
+    expect(await limits('zh-CN')).toContain('statement_timeout 为 90s')
+  } finally {
+    await execute(database, sql`DROP OWNED BY ${sql.identifier(role)}`)
+    await administer(`DROP ROLE ${role}`)
+  }
+})
+
 test('a mail server that is not there does not hide the other channels', async () => {
   const definition = workspace.parse({
     version: 1,

@@ -32,6 +32,16 @@ test.each([
   [new Error('Failed query', { cause: withCode('53100') }), EXIT.unavailable],
   [new Error('Failed query', { cause: withCode('25006') }), EXIT.unavailable],
   [withCode('42501'), EXIT.unavailable],
+  // What node-postgres says of a server that was killed, and of a connection that was ended beside a statement.
+  [new Error('Connection terminated unexpectedly'), EXIT.unavailable],
+  [
+    new Error('Failed query', {
+      cause: new Error('Client has encountered a connection error and is not queryable'),
+    }),
+    EXIT.unavailable,
+  ],
+  [withCode('57014'), EXIT.unavailable],
+  [withCode('40P01'), EXIT.defect],
   [withCode('23505'), EXIT.defect],
   [new TypeError('x is not a function'), EXIT.defect],
   ['a string', EXIT.defect],
@@ -87,6 +97,14 @@ test('a full disk and a database that takes no writes are no defects of ours', a
     code: 'unavailable',
     remedy: expect.stringContaining('primary'),
   })
+})
+
+test('a limit of time that the database keeps to is no defect of ours, and leads to where it stands', async () => {
+  for (const code of ['57014', '55P03', '25P03', '25P04']) {
+    const cut = new Error('Failed query', { cause: withCode(code) })
+    expect(await formatFailure(cut, plain)).toContain('→ The database ended what was under way')
+    expect(await formatFailure(cut, { ...plain, language: 'zh-CN' })).toContain('→ 数据库中止了')
+  }
 })
 
 test('an error that is its own cause ends', async () => {

@@ -48,7 +48,7 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
       ),
     ),
   ]
-  findings.push(await checkClock(context, say))
+  findings.push(await checkClock(context, say), ...(await checkLimits(context, say)))
   const rights = await checkRights(context, say)
   findings.push(...rights.findings)
   if (!rights.readable) return findings
@@ -85,6 +85,30 @@ async function checkClock({ database }: DatabaseContext, say: Say): Promise<Find
   const after = Date.now()
   const skew = (answer?.now.getTime() ?? before) - (before + after) / 2
   return judgeClock(skew, (after - before) / 2, say)
+}
+
+/** Limits of time that were meant for the short statements of others. */
+async function checkLimits({ database }: DatabaseContext, say: Say): Promise<Finding[]> {
+  const limits = await rows<{ name: string; limit: string; role: string; database: string }>(
+    database,
+    sql`SELECT name, current_setting(name) AS "limit", quote_ident(current_user) AS role,
+          quote_ident(current_database()) AS database
+        FROM pg_settings WHERE name IN ('lock_timeout', 'statement_timeout', 'transaction_timeout') AND setting <> '0'
+        ORDER BY name`,
+  )
+  return limits.map(({ name, limit, role, database }) =>
+    notYet(
+      'database',
+      say(
+        `${name} is ${limit}: what takes longer is ended each time, such as a run or a count over many people`,
+        `${name} 为 ${limit}：耗时更长的操作每次都会被中止，例如涉及许多人的运行或统计`,
+      ),
+      say(
+        `Have it run: ALTER ROLE ${role} IN DATABASE ${database} SET ${name} = 0; and start what runs anew.`,
+        `请执行：ALTER ROLE ${role} IN DATABASE ${database} SET ${name} = 0;，再重启正在运行的进程。`,
+      ),
+    ),
+  )
 }
 
 /** @param skew how far the database is ahead, ms; @param doubt half the round trip, ms */
