@@ -186,7 +186,7 @@ const LIKELY: readonly (readonly [reason: RegExp, words: Phrase])[] = [
     },
   ],
   [
-    /is not an amount; .* --decimal ,$/,
+    /is not (?:an amount|a number); .* --decimal ,$/,
     {
       en: 'amounts are written with a comma before the cents (--decimal ,)',
       'zh-CN': '金额以逗号作小数点（--decimal ,）',

@@ -59,6 +59,10 @@ const WHOLE: Patterns = [
   ],
   [/^kept without e-mail: (.*) is not an address$/s, '未导入邮箱：$1 不是有效地址'],
   [/^kept without phone: (.*) is not a number$/s, '未导入手机号：$1 不是有效号码'],
+  [
+    /^kept without phone: (.*) is a number that a spreadsheet shortened; .*$/s,
+    '未导入手机号：$1 是被电子表格缩写的数字；请将该列设为文本格式后重新保存',
+  ],
   [/^kept without time zone: there is no zone (.*)$/s, '未导入时区：没有时区 $1'],
   [
     /^kept without value: (.*) is not the workspace’s currency, (\w+)$/s,
@@ -140,6 +144,12 @@ const OF_FIELDS: Patterns = [
     (value = '', known = '') => `${value} 不在可选值之中：${known.replaceAll(', ', '、')}`,
   ],
   [/^(.*) is neither given nor withdrawn$/s, '$1 既不是 given 也不是 withdrawn'],
+  [
+    /^(.*) is not a number; expected digits and a (?:point|comma), such as (\S+?)(?:, or say (--decimal ,))?$/s,
+    (value = '', example = '', flag) =>
+      `${value} 不是数字；应为数字和小数点，如 ${example}${flag ? `；或用 ${flag}` : ''}`,
+  ],
+  [/^(.*) is not a bool; expected .*$/s, '$1 不是布尔值；应为 true 或 false，yes 或 no，1 或 0'],
   [
     /^(.*) is not a (string|number|bool|timestamp)$/s,
     (value = '', type = '') => `${value} 不是${TYPES[type]}`,

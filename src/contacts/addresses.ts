@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
 import { dropsZero, isWithin, parsePhone } from '../channels/sms/phone.ts'
+import { shortenedProblem } from './numbers.ts'
 
 export type IdentifierKind = 'email' | 'phone'
 
@@ -35,6 +36,11 @@ export function normalisePhone(text: string): string | undefined {
   const compact = whole.normalize('NFKC').replace(/[\s\p{Cf}\p{Pd}\u2212()./]/gu, '')
   const phone = compact.startsWith('00') ? `+${compact.slice(2)}` : compact
   return /^\+?\d{6,15}$/.test(phone) ? phone : undefined
+}
+
+/** Why {@link normalisePhone} takes a text for no number. */
+export function phoneProblem(text: string): string {
+  return shortenedProblem(text) ?? `"${text}" is not a number`
 }
 
 /**

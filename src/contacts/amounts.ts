@@ -1,4 +1,4 @@
-import { numberReader } from './numbers.ts'
+import { numberExpected, numberReader } from './numbers.ts'
 
 // Amounts as files have them: `1234.50`, and as a shop's export shows them: `¥1,299.00`, `12,50 €`, `RMB 12`. What stands
 // beside the number says what it is in; nothing is converted, so that has to be the workspace's currency.
@@ -53,11 +53,7 @@ export function microsOf(value: unknown, decimal: '.' | ',' = '.'): number | nul
   if (value === undefined || value === null || value === '') return null
   const micros = Math.round((numberReader(decimal)(value) ?? Number.NaN) * 1e6)
   if (Number.isSafeInteger(micros)) return micros
-  const shown = JSON.stringify(value)
-  if (decimal === ',')
-    return `value: ${shown} is not an amount; expected digits and a comma, such as 1.234,50`
-  const hint = numberReader(',')(value) === undefined ? '' : ', or say --decimal ,'
-  return `value: ${shown} is not an amount; expected digits and a point, such as 1234.50${hint}`
+  return `value: ${JSON.stringify(value)} is not an amount; ${numberExpected(value, decimal)}`
 }
 
 /**

@@ -1,11 +1,11 @@
 import type { AttributeType } from '../config/workspace.ts'
 import { isZone } from '../config/zones.ts'
-import { normaliseEmail, normalisePhone } from './addresses.ts'
+import { normaliseEmail, normalisePhone, phoneProblem } from './addresses.ts'
 import { type DateReader, type MomentReading, pastMoment } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
 import { type Getters, getterIn } from './mapping.ts'
 import { standsForNothing } from './nothing.ts'
-import { type NumberReader, numberReader } from './numbers.ts'
+import { numberExpected, numberReader } from './numbers.ts'
 import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
 
@@ -42,7 +42,6 @@ export function contactReader(
   getters: Getters,
   options: MomentReading & { readonly attributes: Attributes; readonly decimal?: '.' | ',' | undefined },
 ): ContactReader {
-  const read = { date: options.date, number: numberReader(options.decimal) }
   const getter = getterIn(getters)
   const [getId, getEmail, getPhone, getLocale, getZone, getSignUp] = [
     getter('external_id'),
@@ -54,7 +53,7 @@ export function contactReader(
   ]
   const attributes = Object.entries(options.attributes).flatMap(([name, { type }]) => {
     const get = getters.get(`attributes.${name}`)
-    return get ? [{ name, get, convert: attributeConverter(name, type, read) }] : []
+    return get ? [{ name, get, convert: attributeConverter(name, type, options) }] : []
   })
   return (values, warn) => {
     const externalId = textOf(getId(values)) ?? ''
@@ -95,7 +94,7 @@ export function contactReader(
       if (problem !== undefined) return problem
       if (text !== null) {
         row.phone = normalisePhone(text) ?? null
-        if (row.phone === null) warn(`kept without phone: "${text}" is not a number`)
+        if (row.phone === null) warn(`kept without phone: ${phoneProblem(text)}`)
       }
     }
     const locale = getLocale(values)
@@ -181,10 +180,10 @@ function noText(value: unknown): string | null {
 function attributeConverter(
   name: string,
   type: AttributeType,
-  read: { readonly date: DateReader; readonly number: NumberReader },
+  { date, decimal }: { readonly date: DateReader; readonly decimal?: '.' | ',' | undefined },
 ): (value: unknown) => { value: unknown } | string {
-  const wrong = (value: unknown) =>
-    `attributes.${name}: ${noText(value) ?? JSON.stringify(value)} is not a ${type}`
+  const wrong = (value: unknown, expected = '') =>
+    `attributes.${name}: ${noText(value) ?? JSON.stringify(value)} is not a ${type}${expected && `; ${expected}`}`
   switch (type) {
     case 'string':
       return (value) => {
@@ -193,21 +192,25 @@ function attributeConverter(
           ? { value: String(value) }
           : wrong(value)
       }
-    case 'number':
+    case 'number': {
+      const read = numberReader(decimal)
       return (value) => {
-        const number = read.number(value)
-        return number === undefined ? wrong(value) : { value: number }
+        const number = read(value)
+        return number === undefined ? wrong(value, numberExpected(value, decimal)) : { value: number }
       }
+    }
     case 'bool':
       return (value) => {
         if (typeof value === 'boolean') return { value }
         const text = String(value).trim().toLowerCase()
         if (['true', 't', 'yes', 'y', '1'].includes(text)) return { value: true }
-        return ['false', 'f', 'no', 'n', '0'].includes(text) ? { value: false } : wrong(value)
+        return ['false', 'f', 'no', 'n', '0'].includes(text)
+          ? { value: false }
+          : wrong(value, 'expected true or false, yes or no, 1 or 0')
       }
     case 'timestamp':
       return (value) => {
-        const at = read.date(value)
+        const at = date(value)
         if (typeof at === 'string') return `attributes.${name}: ${at}`
         const year = new Date(at).getUTCFullYear()
         return year >= 1 && year <= 9999 ? { value: new Date(at).toISOString() } : wrong(value)

@@ -2,10 +2,9 @@ import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { isFailedFormula, standsForNothing } from './nothing.ts'
+import { shortenedProblem } from './numbers.ts'
 import { unstorable } from './text.ts'
 
-/** As a spreadsheet writes long numbers out: with their first digits alone, which many of them share. */
-const SHORTENED = /^\d([.,]\d+)?E\+\d{2,3}$/i
 /** As programs write whole numbers once a cell of their column was empty: the same id elsewhere has no `.0`. */
 const FRACTION = /^\d+\.0$/
 
@@ -19,9 +18,8 @@ const UNSEEN = /[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/
 export function externalIdProblem(id: string): string | undefined {
   if (id === '') return 'there is no external_id'
   if (id.length > 500) return 'the external_id is longer than 500 characters'
-  if (SHORTENED.test(id)) {
-    return `external_id: "${id}" is a number that a spreadsheet shortened; make the column text there, and save it again`
-  }
+  const shortened = shortenedProblem(id)
+  if (shortened !== undefined) return `external_id: ${shortened}`
   if (FRACTION.test(id)) {
     return `external_id: "${id}" is a number that was written as a fraction; export the column as text, without the .0`
   }

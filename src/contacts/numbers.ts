@@ -12,6 +12,22 @@ export function numberReader(decimal: '.' | ',' = '.'): NumberReader {
   }
 }
 
+/** What was expected of a value that {@link numberReader} cannot read, and the option by which it could. */
+export function numberExpected(value: unknown, decimal: '.' | ',' = '.'): string {
+  if (decimal === ',') return 'expected digits and a comma, such as 1.234,50'
+  const hint = numberReader(',')(value) === undefined ? '' : ', or say --decimal ,'
+  return `expected digits and a point, such as 1234.50${hint}`
+}
+
+/** As a spreadsheet writes long numbers out: with their first digits alone, which many of them share. */
+const SHORTENED = /^\d([.,]\d+)?E\+\d{2,3}$/i
+
+/** What is wrong with the long number a text was, an id or a phone number; undefined where no spreadsheet shortened it. */
+export function shortenedProblem(text: string): string | undefined {
+  if (!SHORTENED.test(text)) return undefined
+  return `"${text}" is a number that a spreadsheet shortened; make the column text there, and save it again`
+}
+
 function written(text: string, decimal: '.' | ','): number | undefined {
   if (text === '') return undefined
   if (decimal === '.') return Number(text)

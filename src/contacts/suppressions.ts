@@ -7,6 +7,7 @@ import {
   type IdentifierKind,
   normaliseEmail,
   normalisePhone,
+  phoneProblem,
   spellings,
 } from './addresses.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
@@ -44,13 +45,9 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
       if (problem !== undefined) return problem
       const address = normalise(given)
       if (address === undefined) {
-        unread.push({
-          alone: `${kind}: "${given}" is not ${kind === 'email' ? 'an address' : 'a number'}`,
-          said:
-            kind === 'email'
-              ? `kept without e-mail: "${given}" is not an address`
-              : `kept without phone: "${given}" is not a number`,
-        })
+        const why = kind === 'email' ? `"${given}" is not an address` : phoneProblem(given)
+        const said = kind === 'email' ? `kept without e-mail: ${why}` : `kept without phone: ${why}`
+        unread.push({ alone: `${kind}: ${why}`, said })
         continue
       }
       addresses.push({ kind, address })

@@ -30,7 +30,19 @@ test.each([
     'external_id: "1.23457E+11" is a number that a spreadsheet shortened; make the column text there, and save it again',
     'external_id：… 是被电子表格缩写的数字；请将该列设为文本格式后重新保存',
   ],
-  ['attributes.plan: {"a":1} is not a bool', 'attributes.plan：… 不是布尔值'],
+  ['attributes.plan: {"a":1} is not a string', 'attributes.plan：… 不是文本'],
+  [
+    'attributes.vip: "ja" is not a bool; expected true or false, yes or no, 1 or 0',
+    'attributes.vip：… 不是布尔值；应为 true 或 false，yes 或 no，1 或 0',
+  ],
+  [
+    'attributes.points: "4,5" is not a number; expected digits and a point, such as 1234.50, or say --decimal ,',
+    'attributes.points：… 不是数字；应为数字和小数点，如 1234.50；或用 --decimal ,',
+  ],
+  [
+    'kept without phone: "4.9E+11" is a number that a spreadsheet shortened; make the column text there, and save it again',
+    '未导入手机号：… 是被电子表格缩写的数字；请将该列设为文本格式后重新保存',
+  ],
   ['channel: "fax" is none of email, sms', 'channel：… 不在可选值之中：email、sms'],
   ['kept without phone: "12" is not a number', '未导入手机号：… 不是有效号码'],
   ['kept without value: "USD" is not the workspace’s currency, CNY', '未导入金额：… 不是工作区的币种 CNY'],
@@ -73,7 +85,9 @@ test('whatever a row is rejected for has its Chinese', () => {
           .replaceAll(/\$\{JSON[^}]*\}/g, '"v"')
           .replaceAll(/\$\{new Date[^}]*\}/g, '2030-01-01T00:00:00.000Z')
           .replaceAll(/\$\{unit[^}]*\}/g, 'seconds')
-          .replaceAll(/\$\{kind ===[^}]*\}/g, 'an address')
+          .replaceAll(/(?<=e-mail: )\$\{why\}/g, '"v" is not an address')
+          .replaceAll(/(?<=phone: )\$\{(?:why|phoneProblem[^}]*)\}/g, '"v" is not a number')
+          .replaceAll(/\$\{numberExpected[^}]*\}/g, 'expected digits and a point, such as 1234.50')
           .replaceAll(/\$\{(?:found|columns\.\w+|DEEPEST)\}/g, '7')
           .replaceAll(/\$\{[^}]*\}/g, 'x'),
       )

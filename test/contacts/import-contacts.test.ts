@@ -264,6 +264,31 @@ u2,,,,,,,,,
     expect((await contacts(database)).map(({ timezone }) => timezone)).toEqual([null, 'Asia/Shanghai', 'UTC'])
   })
 
+  it('says what an attribute is expected to be written like, and of a phone number that a spreadsheet shortened it', async () => {
+    const database = await emptiedDatabase()
+    const rowsOf = 'u1,ja,\nu2,,"4,5"\nu3,,viele\n'
+    const { reasons } = await importContacts(
+      database,
+      file('german.csv', `external_id,vip,points\n${rowsOf}`),
+      options(),
+    )
+    expect(reasons.map(({ reason }) => reason)).toEqual([
+      'attributes.vip: … is not a bool; expected true or false, yes or no, 1 or 0',
+      'attributes.points: … is not a number; expected digits and a point, such as 1234.50, or say --decimal ,',
+      'attributes.points: … is not a number; expected digits and a point, such as 1234.50',
+    ])
+    const phones = file('phones.csv', 'external_id,phone\nu4,"4,91701E+11"\n')
+    expect(await importContacts(database, phones, options())).toMatchObject({
+      inserted: 1,
+      warningReasons: [
+        {
+          reason:
+            'kept without phone: … is a number that a spreadsheet shortened; make the column text there, and save it again',
+        },
+      ],
+    })
+  })
+
   it('puts bad rows into the reject file with line and reason, and takes the rest', async () => {
     const database = await emptiedDatabase()
     const path = file(
@@ -377,7 +402,11 @@ u2,,,,,,,,,
     expect(summary.reasons).toEqual([
       { reason: `signed_up_at: … is not a date; ${iso} (such as dd.mm.yyyy)`, rows: 520, line: 32 },
       { reason: 'signed_up_at: … is not a date that exists', rows: 30, line: 2 },
-      { reason: 'attributes.points: … is not a number', rows: 2, line: 552 },
+      {
+        reason: 'attributes.points: … is not a number; expected digits and a point, such as 1234.50',
+        rows: 2,
+        line: 552,
+      },
       { reason: 'signed_up_at: … lies in the future', rows: 2, line: 554 },
       { reason: 'malformed JSON', rows: 2, line: 556 },
     ])
