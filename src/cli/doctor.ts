@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { registerChannels } from '../channels/channels.ts'
 import { formatProblem } from '../config/problems.ts'
+import { checkHome } from '../database/embedded-home.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'
 import { type Speech, speechOf } from '../reports/words.ts'
 import { openTemplates, readCampaigns } from './campaigns.ts'
@@ -79,13 +80,7 @@ async function examine(invocation: Invocation, speech: Speech): Promise<Finding[
   findings.push(...(await checkTemplates(context, say)))
   const embedded = embeddedDirectory(context.loaded.directory)
   if (context.loaded.definition.database.url === undefined && !existsSync(embedded)) {
-    findings.push(
-      notYet(
-        'database',
-        say('embedded, and not made yet', '内置数据库，尚未建立'),
-        say('The first command that uses it makes it.', '第一条使用它的命令会建立它。'),
-      ),
-    )
+    findings.push(foreseeEmbedded(embedded, say))
   } else findings.push(...(await examineDatabase(invocation, speech)))
   const { definition } = context.loaded
   // A queue on a database that does not answer is not well, and is mended with it.
@@ -94,6 +89,20 @@ async function examine(invocation: Invocation, speech: Speech): Promise<Finding[
     findings.push(...(await checkRedis(definition.redis.url, say, definition.redis.prefix)))
   findings.push(...(await checkChannels(registerChannels(definition), say, definition.not_yet)))
   return findings
+}
+
+/** The embedded database before anything has used it: made by the first command, where it can be. */
+function foreseeEmbedded(directory: string, say: Say): Finding {
+  try {
+    checkHome(directory)
+  } catch (error) {
+    return failed('database', error, say)
+  }
+  return notYet(
+    'database',
+    say('embedded, and not made yet', '内置数据库，尚未建立'),
+    say('The first command that uses it makes it.', '第一条使用它的命令会建立它。'),
+  )
 }
 
 async function examineDatabase(invocation: Invocation, speech: Speech): Promise<Finding[]> {

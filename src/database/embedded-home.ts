@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { hash } from 'node:crypto'
 import {
+  accessSync,
   chmodSync,
+  constants,
   cpSync,
   existsSync,
   lstatSync,
@@ -15,7 +17,7 @@ import {
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
-import { messageOf, WinbackError } from '../errors.ts'
+import { messageOf, WinbackError, whyUnwritable } from '../errors.ts'
 
 // Where the embedded server lives and whom it runs as. PostgreSQL refuses to run as root, so root starts it under
 // the unprivileged account every system has; a project under /root is out of that account's reach, and its data
@@ -53,11 +55,27 @@ export function openHome(wanted: string, shared = SHARED): Home {
     makeDirectory(elsewhere, 0o711)
     return { directory: elsewhere, account }
   } catch (cause) {
-    throw new WinbackError('database.embedded', `${path} cannot hold a database: ${messageOf(cause)}`, {
-      remedy: 'Run from a directory you may write to, or set DATABASE_URL to a PostgreSQL of your own.',
-      cause,
-    })
+    throw homeless(path, cause)
   }
+}
+
+/** Looks whether {@link openHome} could make what is not there yet, and makes nothing. @throws WinbackError `database.embedded` */
+export function checkHome(wanted: string): void {
+  const path = resolve(wanted)
+  let parent = dirname(path)
+  while (!existsSync(parent)) parent = dirname(parent)
+  try {
+    accessSync(`${parent}/.`, constants.W_OK | constants.X_OK)
+  } catch (cause) {
+    throw homeless(path, cause)
+  }
+}
+
+function homeless(path: string, cause: unknown): WinbackError {
+  return new WinbackError('database.embedded', `${path} cannot hold a database: ${whyUnwritable(cause)}`, {
+    remedy: 'Run from a directory you may write to, or set DATABASE_URL to a PostgreSQL of your own.',
+    cause,
+  })
 }
 
 /** The directory with `bin/postgres` and `bin/initdb` that the account can run. @throws WinbackError `database.embedded` */

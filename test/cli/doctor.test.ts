@@ -1,3 +1,5 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { Redis } from 'ioredis'
 import pc from 'picocolors'
@@ -38,6 +40,26 @@ test.each([
   ['22.0.0', 'ok'],
 ])('Node.js %s is %s', (version, state) => {
   expect(checkNode(version, english).state).toBe(state)
+})
+
+test('an embedded database that could not be made is wrong, and not merely to come', async () => {
+  const cwd = scratchDirectory()
+  const here = { cwd }
+  expect((await run(['init'], here)).code).toBe(0)
+  const database = async () => {
+    const { findings } = JSON.parse((await run(['doctor', '--json'], here)).stdout) as { findings: Finding[] }
+    return findings.filter(({ check }) => check === 'database')
+  }
+  expect(await database()).toMatchObject([{ state: 'not_yet', found: 'embedded, and not made yet' }])
+  await writeFile(join(cwd, '.winback'), '')
+  expect(await database()).toMatchObject([
+    {
+      state: 'wrong',
+      found: `${join(cwd, '.winback/postgres')} cannot hold a database: a file is in the way of a folder`,
+      mend: 'Run from a directory you may write to, or set DATABASE_URL to a PostgreSQL of your own.',
+    },
+  ])
+  expect(await readFile(join(cwd, '.winback'), 'utf8')).toBe('')
 })
 
 test('offers that run low, or whose codes end soon, are said before they are gone', () => {
