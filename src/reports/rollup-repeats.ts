@@ -75,18 +75,15 @@ function pairsOf(unit: Unit, { campaign, day }: CohortDay, goals: Goals, earned:
       ) e
       CROSS JOIN LATERAL ${unitsOf(unit, campaign, 'e')} l
       CROSS JOIN LATERAL ${valuesOf(unit, goals, earned, 'l')} lv
-      -- A contact that is gone is its own person still.
+      -- The person is who it was when either was drawn. By key alone: without statistics the planner would rather read all
+      -- that the campaign ever opened.
       CROSS JOIN LATERAL (
-        SELECT e.contact_id UNION SELECT o.contact_id
-        FROM (SELECT p.person_id FROM contacts p WHERE p.contact_id = e.contact_id OFFSET 0) me
-        CROSS JOIN LATERAL (SELECT p.contact_id FROM contacts p WHERE p.person_id = me.person_id OFFSET 0) o
-      ) who
-      -- By contact alone: without statistics the planner would rather read all that the campaign ever opened.
-      CROSS JOIN LATERAL (SELECT * FROM episodes f WHERE f.contact_id = who.contact_id OFFSET 0) f
+        SELECT * FROM episodes f WHERE f.contact_id = e.contact_id
+        UNION ALL SELECT * FROM episodes f WHERE f.person_id = e.person_id AND f.contact_id <> e.contact_id OFFSET 0
+      ) f
       CROSS JOIN LATERAL ${unitsOf(unit, campaign, 'f')} k
       CROSS JOIN LATERAL ${valuesOf(unit, goals, earned, 'k')} kv
-      WHERE f.campaign = ${literal(campaign)} AND f.assigned_at < e.assigned_at AND f.arm IN ('treated', 'holdout')
-        AND (f.contact_id = e.contact_id OR f.person_id = e.person_id)${alike}`
+      WHERE f.campaign = ${literal(campaign)} AND f.assigned_at < e.assigned_at AND f.arm IN ('treated', 'holdout')${alike}`
 }
 
 /**

@@ -110,15 +110,9 @@ function gatherCohort({ campaign, day }: CohortDay): SQL {
     SELECT e.contact_id, e.episode_id, e.version, e.entry_tier AS tier, e.segment, e.arm, e.contaminated, e.episode_no,
       e.assigned_at, e.window_ends_at, e.returned_at, (r.contact_id IS NOT NULL)::int AS y, r.recalled_at,
       NOT EXISTS (
-        -- As the person was when it was drawn; a contact that is gone is its own person still.
-        SELECT FROM (
-          SELECT e.contact_id UNION SELECT o.contact_id
-          FROM (SELECT p.person_id FROM contacts p WHERE p.contact_id = e.contact_id OFFSET 0) me
-          CROSS JOIN LATERAL (SELECT p.contact_id FROM contacts p WHERE p.person_id = me.person_id OFFSET 0) o
-        ) who
-        CROSS JOIN LATERAL (SELECT * FROM episodes f WHERE f.contact_id = who.contact_id OFFSET 0) f
-        WHERE f.person_id = e.person_id AND f.arm <> 'seed'
-          AND (f.assigned_at, f.episode_id) < (e.assigned_at, e.episode_id)
+        -- As the person was when it was drawn: whoever has become another since was that one still.
+        SELECT FROM (SELECT * FROM episodes f WHERE f.person_id = e.person_id OFFSET 0) f
+        WHERE f.arm <> 'seed' AND (f.assigned_at, f.episode_id) < (e.assigned_at, e.episode_id)
       ) AS first
     FROM episodes e
     LEFT JOIN LATERAL (

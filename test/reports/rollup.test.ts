@@ -368,6 +368,33 @@ describe('what is rolled up', () => {
     expect(kept).toBe(await rebuilt(day(250)))
   })
 
+  it('knows whose lapse it is by who they were when it was drawn, also where they have become two since', async () => {
+    const [one] = await history.assign({ arm: 'treated', count: 1, recalled: 1, at: day(0) })
+    const [other] = await history.assign({ arm: 'treated', count: 1, recalled: 1, at: day(50), episodeNo: 2 })
+    if (!(one && other)) throw new Error('two')
+    for (const table of ['contacts', 'episodes'])
+      await execute(database, sql`UPDATE ${sql.identifier(table)} SET person_id = ${one.personId}`)
+    await rollUp(database, day(250), RULES)
+    const found = () =>
+      rows(
+        database,
+        sql`SELECT (SELECT string_agg(firsts::text, ' ' ORDER BY day) FROM report_people) AS firsts,
+              (SELECT sum(yy)::int FROM report_repeats WHERE unit = 'episode') AS pairs`,
+      )
+    const expected = [{ firsts: '1 0', pairs: 1 }]
+    expect(await found()).toEqual(expected)
+    await execute(database, sql`UPDATE contacts SET person_id = contact_id`)
+    await execute(
+      database,
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
+          SELECT contact_id, touchpoint_id, 'late', 'delivered', settled_at, ${day(251)}
+          FROM touchpoint_records WHERE contact_id = ${one.contactId} LIMIT 1`,
+    )
+    // What is new of the earlier lapse moves its product with the later.
+    expect(await rollUp(database, day(251), RULES)).toEqual({ days: 2, busy: false })
+    expect(await found()).toEqual(expected)
+  })
+
   it('never differs from a rebuild, whatever happens in whatever order', async () => {
     const act = fc.record({
       what: fc.constantFrom(

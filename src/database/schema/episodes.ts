@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import {
   boolean,
   check,
+  index,
   integer,
   pgTable,
   primaryKey,
@@ -51,6 +52,8 @@ export const episodes = pgTable(
   },
   (t) => [
     primaryKey({ columns: [t.contactId, t.episodeId] }),
+    // Who a person was does not change when its contacts become others.
+    index('episodes_person').on(t.personId),
     uniqueIndex('episodes_open_once').on(t.contactId, t.campaign).where(sql`ended_at IS NULL`),
     uniqueIndex('episodes_exclusive').on(t.contactId, t.exclusive).where(sql`ended_at IS NULL`),
     // A date or an event opens once, whatever came of it.
