@@ -37,7 +37,12 @@ export function postgresConnection(engine: Engine & { kind: 'postgres' }) {
  * for ever.
  */
 export function redisConnection(engine: Engine & { kind: 'redis' }): Redis | Cluster {
-  const options = { maxRetriesPerRequest: null, keepAlive: KEEP_ALIVE }
+  const options = {
+    maxRetriesPerRequest: null,
+    keepAlive: KEEP_ALIVE,
+    // Its name leads to another primary by now: only whoever connects anew finds that one.
+    reconnectOnError: (error: Error) => error.message.includes('READONLY'),
+  }
   const master = masterOf(engine.url)
   const nodes = nodesOf(engine.url)
   const [first] = nodes

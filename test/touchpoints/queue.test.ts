@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer, connect as dial } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -151,6 +152,45 @@ it.skipIf(!hasRedis())(
     expect(ids[2]).not.toBe(ids[0])
   },
 )
+
+it.skipIf(!hasRedis())('a primary that becomes a replica is left for the one its name leads to', async () => {
+  const [primary, other] = [await redis(), await redis()]
+  // As a name that a provider points elsewhere: who is connected stays where they are.
+  let port = primary.port
+  const name = createServer((from) => {
+    const to = dial(port, '127.0.0.1')
+    for (const [one, two] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      one.on('error', () => {}).on('close', () => two.destroy())
+      one.pipe(two)
+    }
+  })
+  await new Promise<void>((resolve) => name.listen(0, '127.0.0.1', resolve))
+  const url = `redis://127.0.0.1:${(name.address() as AddressInfo).port}`
+  const engine: Engine = { kind: 'redis', url, prefix: '{winback}' }
+  const queue = await openQueue(engine, () => {})
+  const taken: Job[] = []
+  const worker = startWorker(engine, { concurrency: 1, onError: () => {} }, async (job) => {
+    taken.push(job)
+  })
+  const job = jobOf({ stepId: 1, keys: [{ contactId: 1, touchpointId: 1 }] })
+  const hand = async () => {
+    await queue.add([job]).catch(() => {})
+    return taken.length
+  }
+  await eventually('a job is taken', hand, (count) => count > 0)
+  port = other.port
+  const client = new Redis(primary.url)
+  await client.call('REPLICAOF', '127.0.0.1', `${other.port}`)
+  client.disconnect()
+  const before = taken.length
+  await eventually('one is taken from the new primary', hand, (count) => count > before)
+  await worker.close()
+  await queue.close()
+  await new Promise((resolve) => name.close(resolve))
+})
 
 describe.each([
   { name: 'PostgreSQL', here: true, refusing: refusingPostgres },
