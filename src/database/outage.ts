@@ -30,9 +30,12 @@ export function isContention(error: unknown): boolean {
   return OTHERS.includes(codeOf(error))
 }
 
+/** It has no room or no memory for this statement now (53), or ended it: by a limit of time, or because somebody asked it to. */
+const REFUSED_NOW = /^(53|57014|55P03|25P0[34])/
+
 /**
- * Tries idempotent work again while the database is away, with pauses that double up to two seconds: what a worker
- * knows about messages already handed over must not be lost to a restart of the server.
+ * Tries idempotent work again while the database is away or refuses it, with pauses that double up to two seconds: what a worker
+ * knows about messages already handed over must not be lost to a restart of the server, or to a full disk.
  * @param seconds real time after which the last error is thrown after all
  */
 export async function throughOutage<T>(work: () => Promise<T>, seconds: number): Promise<T> {
@@ -41,7 +44,8 @@ export async function throughOutage<T>(work: () => Promise<T>, seconds: number):
     try {
       return await work()
     } catch (error) {
-      if (!isOutage(error) || performance.now() + pause > end) throw error
+      const passing = isOutage(error) || REFUSED_NOW.test(codeOf(error))
+      if (!passing || performance.now() + pause > end) throw error
       await delay(pause)
     }
   }
