@@ -140,11 +140,14 @@ async function runRun(
       const { name } = current
       const progress = context.output.progress(say(`Running ${name}`, `正在运行 ${name}`))
       const onProgress = (done: number, total: number) => progress.update(done, total)
-      const { hindrance, ...result } = await runCampaign({ ...selecting, onProgress }, current, asOf)
-      const ran = result.state === 'done' || result.state === 'already_done'
-      const foreseen = ran ? undefined : (hindrance ?? (await foreseeRun(runtime.database, current, asOf)))
-      campaigns.push({ campaign: name, ...(foreseen ? { foreseen } : {}), ...result })
-      progress.finish()
+      try {
+        const { hindrance, ...result } = await runCampaign({ ...selecting, onProgress }, current, asOf)
+        const ran = result.state === 'done' || result.state === 'already_done'
+        const foreseen = ran ? undefined : (hindrance ?? (await foreseeRun(runtime.database, current, asOf)))
+        campaigns.push({ campaign: name, ...(foreseen ? { foreseen } : {}), ...result })
+      } finally {
+        progress.finish()
+      }
     }
     const sent =
       options.send === false
