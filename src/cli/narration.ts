@@ -9,6 +9,7 @@ import type { Speech } from '../reports/words.ts'
 import { sentence } from '../reports/words.ts'
 import type { ServiceEvents } from '../service/service.ts'
 import type { Tripped } from '../touchpoints/breakers.ts'
+import { EXIT, exitCodeOf } from './failure.ts'
 import { hindranceText } from './foreseen.ts'
 import { sayIn } from './locale.ts'
 import { noteText, RUN_STATES } from './run-words.ts'
@@ -191,16 +192,24 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
           ),
         )
     },
-    onError: (where, error) => {
+    onError: (where, error, request) => {
       const message = maskText(messageOf(error))
-      const unsaid = worthSaying(`${where}: ${message}`, context.clock.now())
+      // Each request has its line, for whoever asks about theirs; but where something does not answer, all of them fail.
+      const away = exitCodeOf(error) === EXIT.unavailable
+      const about = request === undefined ? where : `${where} (request ${request})`
+      const unsaid = worthSaying(`${away ? where : about}: ${message}`, context.clock.now())
       if (unsaid === undefined) return
       const times = inWords(
         ` (${unsaid} more times since it was said last)`,
         `（上次提示后又发生 ${unsaid} 次）`,
       )
       const more = unsaid > 0 ? { unsaid } : {}
-      say('error', { where, message, ...more }, `${where}: ${message}${unsaid > 0 ? times : ''}`, true)
+      say(
+        'error',
+        { where, message, request, ...more },
+        `${about}: ${message}${unsaid > 0 ? times : ''}`,
+        true,
+      )
     },
   }
 }

@@ -26,7 +26,8 @@ export interface ServiceEvents {
   onReach?(news: Reached): void
   /** Schedulers and workers have different queues, and some of them nobody to work with; or no more, without any. */
   onQueues?(apart: readonly Queue[] | undefined): void
-  onError(where: string, error: unknown): void
+  /** @param request of the web, by its id */
+  onError(where: string, error: unknown, request?: string): void
 }
 
 export interface Service {

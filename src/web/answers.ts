@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
+import { routePath } from 'hono/route'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 
 // What a request that is not served is told: always JSON, always with a reason a person can act on.
@@ -17,6 +18,11 @@ export interface Refusal {
 /** Answers with a refusal. */
 export function refuse(c: Context, status: ContentfulStatusCode, error: string, reason: string): Response {
   return c.json({ error, reason, request_id: c.get('requestId') } satisfies Refusal, status)
+}
+
+/** What was asked for, to be logged: `GET /preferences/:token`. An address may let in whoever reads it, or name a contact. */
+export function routeOf(c: Context): string {
+  return `${c.req.method} ${routePath(c)}`
 }
 
 /** A refusal thrown from a depth where there is no context to answer with; the server makes the answer of it. */

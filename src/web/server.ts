@@ -5,7 +5,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import type { CaughtMails } from '../channels/email/catcher.ts'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
-import { RefusedError, refuse } from './answers.ts'
+import { RefusedError, refuse, routeOf } from './answers.ts'
 import { callsApi } from './api/calls.ts'
 import { auditApi } from './api/changes.ts'
 import { contactsApi } from './api/contacts.ts'
@@ -43,8 +43,8 @@ export interface WebDependencies {
   readonly caught?: CaughtMails | undefined
   /** A link that signs somebody in once. */
   readonly wayIn?: WayIn
-  /** Hears of what failed on our side; the request is told no more than that. */
-  onError?(where: string, error: unknown): void
+  /** Hears of what failed on our side, and of which request by its id; who asks is told no more than that. */
+  onError?(where: string, error: unknown, request?: string): void
 }
 
 /** Bytes of a request's body unless a router sets a limit of its own before it reads: far above any form or API call. */
@@ -118,7 +118,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
     }
     // Whoever hangs up in the middle of their request is no failure of ours, and nobody reads the answer.
     if (isHangUp(error)) return refuse(c, 400, 'aborted', 'the request ended before it was whole')
-    onError(`${c.req.method} ${c.req.path} (request ${c.get('requestId')})`, error)
+    onError(routeOf(c), error, c.get('requestId'))
     if (readsPages(c)) return showFailed(c, workspace.name, c.get('requestId'))
     return refuse(c, 500, 'failed', 'something failed on our side; the request can be sent again')
   })

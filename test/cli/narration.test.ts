@@ -172,6 +172,19 @@ test('an error that comes every second is said once a minute, with how often it 
   expect(said.filter((line) => line.includes('schedule'))).toHaveLength(2)
 })
 
+test('requests that fail are said each by its id, but for those that meet an outage', () => {
+  const { said, events } = narration('en')
+  const away = Object.assign(new Error('the database system is shutting down'), { code: '57P03' })
+  for (const request of ['a', 'b', 'c']) {
+    events.onError('POST /v1/track', away, request)
+    events.onError('GET /contacts/:id', new Error('odd'), request)
+  }
+  expect(said).toEqual([
+    'warning: POST /v1/track (request a): the database system is shutting down',
+    ...['a', 'b', 'c'].map((request) => `warning: GET /contacts/:id (request ${request}): odd`),
+  ])
+})
+
 test('with --json each thing it tells is one JSON line with its moment, warnings and errors too', () => {
   const said: string[] = []
   const stderr = { write: (text: string) => said.push(text) }

@@ -9,6 +9,7 @@ import { styleOfWorkspace } from '../../service/reporting.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { type Ability, may } from '../accounts/roles.ts'
 import { closeSession, readSession, type SignedIn } from '../accounts/sessions.ts'
+import { routeOf } from '../answers.ts'
 import { type AuditEntry, recordAudit } from '../audit.ts'
 import type { Desk } from '../desk.ts'
 import { addressOf, isForwardedHttps } from '../visitor.ts'
@@ -28,7 +29,7 @@ export interface PagesDependencies {
   /** Mails that were caught instead of sent; absent where mail goes out. */
   readonly caught?: CaughtMails | undefined
   /** Hears of what failed on our side. */
-  onError(where: string, error: unknown): void
+  onError(where: string, error: unknown, request?: string): void
 }
 
 /** A request whose sender need not be signed in. */
@@ -176,7 +177,7 @@ async function answer(
     return await work(visit)
   } catch (error) {
     if (error instanceof WinbackError) return await showError(visit, error)
-    dependencies.onError(`${c.req.method} ${c.req.path}`, error)
+    dependencies.onError(routeOf(c), error, c.get('requestId'))
     return c.html(
       refusalPage(
         visit,
