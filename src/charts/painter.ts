@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { encodePng } from './png-file.ts'
-import { CHART_FONT } from './svg.ts'
+import { CHART_FONT, FIGURES } from './svg.ts'
 
 // What the threads of png.ts run: one drawing after another, start to end, so that the thread that sends mail spends
 // nothing on pictures and their memory never leaves the thread that drew them.
@@ -11,9 +11,6 @@ const font = (name: string) => fileURLToPath(new URL(`../../templates/fonts/${na
 const FONT = font('NotoSansCJKsc-subset')
 /** A thirtieth of it, with the {@link FIGURES}: the renderer reads the whole file for each picture, a third of its time. */
 const FIGURES_FONT = font('NotoSansCJKsc-figures')
-/** What the axes and figures of a chart are written with. */
-const FIGURES =
-  /^[\n\t\x20-\x7e\u00a0-\u00ff\u2010-\u2014‘’“”•…‰€−一二三四五六七八九十单万亿元人次天日周月季年度时分星期第、。，：；（）％￥]*$/u
 
 const { Resvg } = createRequire(import.meta.url)('@resvg/resvg-js') as typeof import('@resvg/resvg-js')
 

@@ -11,6 +11,9 @@ export interface ChartSize {
 
 /** The family name of the font beside the templates: see templates/fonts. */
 export const CHART_FONT = 'Noto Sans CJK SC'
+/** What the axes and figures of a chart are written with, in English, Chinese and the languages of Western Europe. */
+export const FIGURES =
+  /^[\n\t\x20-\x7e\u00a0-\u00ff\u2010-\u2014‘’“”•…‰€−一二三四五六七八九十单万亿元人次天日周月季年度时分星期第、。，：；（）％￥]*$/u
 
 // Loaded at the first chart: it takes a tenth of a second, which no verb that draws nothing should wait for.
 const require = createRequire(import.meta.url)

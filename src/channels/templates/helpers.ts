@@ -107,8 +107,9 @@ function escapeAttribute(text: string): string {
 
 /** The helpers of one renderer, with formatters of their own. */
 export function createHelpers(): Record<string, Helper> {
-  const currencies = remember((locale, currency) => {
-    const style = { style: 'currency', currency, currencyDisplay: 'narrowSymbol' } as const
+  const currencies = remember((locale, currency, display) => {
+    const currencyDisplay = display === 'code' ? 'code' : 'narrowSymbol'
+    const style = { style: 'currency', currency, currencyDisplay } as const
     const whole = new Intl.NumberFormat(locale, {
       ...style,
       minimumFractionDigits: 0,
@@ -144,16 +145,18 @@ export function createHelpers(): Record<string, Helper> {
       const [months] = values
       if (!isMonths(months)) throw new Error('{{chart}} needs months, such as report.months')
       const locale = localeOf(options)
-      const days = numbers(locale, '0')
-      const write =
-        measureOf(months) === 'spend'
-          ? currencies(locale, meta(options, '$currency', 'chart'))
-          : (value: number) => days.format(value)
+      const ofSpend = measureOf(months) === 'spend'
+      const writer = (language: string, display: 'code' | 'symbol') => {
+        if (ofSpend) return currencies(language, meta(options, '$currency', 'chart'), display)
+        const days = numbers(language, '0')
+        return (value: number) => days.format(value)
+      }
+      const [write, plain] = [writer(locale, 'symbol'), writer('en', 'code')]
       const alt = typeof options.hash.alt === 'string' ? options.hash.alt : ''
       return {
         toHTML: () => {
           const cid = `chart-${options.data.images.length + 1}`
-          options.data.images.push({ cid, draw: () => drawMonths(months, locale, write) })
+          options.data.images.push({ cid, draw: () => drawMonths(months, locale, write, plain) })
           return `<img src="cid:${cid}" width="512" alt="${escapeAttribute(alt)}" style="display:block;width:100%;max-width:512px;height:auto;border:0;">`
         },
         // In the text part a picture says nothing that the words around it do not.

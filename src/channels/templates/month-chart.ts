@@ -1,5 +1,5 @@
 import { renderPng } from '../../charts/png.ts'
-import { CHART_FONT } from '../../charts/svg.ts'
+import { CHART_FONT, FIGURES } from '../../charts/svg.ts'
 
 // The chart of a letter: twelve bars, the tallest told apart. No grid, no second axis: it is looked at for a second,
 // on a phone. The ground is transparent and the inks stand out on white as on the dark ground of a night theme.
@@ -44,23 +44,28 @@ export function measureOf(months: readonly ChartMonth[]): 'spend' | 'active_days
   return months.some(({ spend }) => spend > 0) ? 'spend' : 'active_days'
 }
 
+/** Writes a value. */
+type Format = (value: number) => string
+
 /**
- * @param format writes the tallest bar's value
+ * @param format writes the tallest bar's value as the reader's language does, and `plain` in figures and Latin letters
  * @returns a PNG of 768 by 300 pixels
  */
 export async function drawMonths(
   months: readonly ChartMonth[],
   locale: string,
-  format: (value: number) => string,
+  format: Format,
+  plain: Format,
 ): Promise<Buffer> {
-  return await renderPng(monthsSvg(months, locale, format), 1.5)
+  return await renderPng(monthsSvg(months, locale, format, plain), 1.5)
 }
 
 /** The chart as an SVG document. Pure. */
 export function monthsSvg(
   months: readonly ChartMonth[],
   locale: string,
-  format: (value: number) => string,
+  format: Format,
+  plain: Format,
 ): string {
   const measure = measureOf(months)
   const values = months.map((month) => month[measure])
@@ -79,11 +84,12 @@ export function monthsSvg(
   const parts = months.map(({ month }, no) => {
     const value = values[no] ?? 0
     const middle = left + step * (no + 0.5)
-    const label = text(name(month), middle, bottom + 20, 12)
+    const label = text(writable(name(month)) ?? `${Number(month.slice(-2))}`, middle, bottom + 20, 12)
     if (value <= 0) return label
     const height = ((bottom - top) * value) / most
     const bar = `<path d="${barPath(middle, step * BAR_WIDTH, height)}" fill="${no === tallest ? BEST : BAR}"/>`
-    const figure = no === tallest ? figureOf(format(value), middle, bottom - height - 6) : ''
+    const words = () => writable(format(value)) ?? plain(value)
+    const figure = no === tallest ? figureOf(words(), middle, bottom - height - 6) : ''
     return `${bar}${figure}${label}`
   })
   const { width, height } = SIZE
@@ -102,6 +108,13 @@ function barPath(middle: number, width: number, height: number): string {
 /** Hundredths of a pixel: finer makes no difference, and the text longer. */
 function place(value: number): number {
   return Math.round(value * 100) / 100
+}
+
+/** Words as the font that ships writes them; undefined where it lacks a letter of theirs, and would leave it out. */
+function writable(words: string): string | undefined {
+  // French parts thousands by a narrow blank, which it lacks.
+  const text = words.replaceAll('\u202f', '\u00a0')
+  return FIGURES.test(text) ? text : undefined
 }
 
 function escapeText(text: string): string {
