@@ -356,6 +356,9 @@ describe('problems', () => {
     ['{{#if a > 3}}b{{/if}}', 'a.en.hbs:5:9', /`>` compares nothing here; \{\{#if \(eq a b\)\}\}/],
     ['{{#if a}}b{{elseif c}}d{{/if}}', 'a.en.hbs:5:11', /unknown helper `elseif`; write \{\{else if …\}\}/],
     ['{{date a.at style="shrt"}}', 'a.en.hbs:5:19', /has no style `shrt`; there are short, .* \(short\?\)$/],
+    ['{{#if (eq (date a.at style="x") "y")}}z{{/if}}', 'a.en.hbs:5:28', /\{\{date\}\} has no style `x`/],
+    ['{{number a.b digits=200}}', 'a.en.hbs:5:21', /\{\{number\}\} has no `200` digits; there are 0 to 20$/],
+    ['{{number a.b digits="two"}}', 'a.en.hbs:5:21', /has no `two` digits/],
     [
       '[[contact.first_name]]',
       'a.en.hbs:5:1',

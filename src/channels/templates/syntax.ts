@@ -113,6 +113,8 @@ export function readProgram(
 
 /** Mustaches of one text, with its partials written out: one that takes in others ten times over has no end. */
 const MOST_PLACES = 20_000
+/** Digits after the point that every Node.js writes. */
+const MOST_DIGITS = 20
 
 /** A source that is being read, and what was found so far. */
 interface Walk {
@@ -200,9 +202,33 @@ function readStatement(node: Node, scope: Scope, walk: Walk): void {
   }
 }
 
-/** A style that is written out and is none would keep every message from going. */
-function complainOfStyle(node: hbs.AST.MustacheStatement, walk: Walk): void {
-  const given = node.hash?.pairs.find(({ key }) => key === 'style')?.value
+type Callee = hbs.AST.MustacheStatement | hbs.AST.SubExpression
+
+/** An option that is written out and is none would keep every message from going. */
+function complainOfOptions(name: string, node: Callee, walk: Walk): void {
+  if (name === 'date') complainOfStyle(node, walk)
+  if (name === 'number') complainOfDigits(node, walk)
+}
+
+function optionOf(node: Callee, name: string): hbs.AST.Expression | undefined {
+  return node.hash?.pairs.find(({ key }) => key === name)?.value
+}
+
+function complainOfDigits(node: Callee, walk: Walk): void {
+  const given = optionOf(node, 'digits')
+  if (!given || !('value' in given) || typeof given.value === 'object') return
+  const digits = given.value === '' ? Number.NaN : Number(given.value)
+  if (typeof given.value !== 'boolean' && digits >= 0 && digits <= MOST_DIGITS) return
+  const found = String(given.value)
+  const expected = `0 to ${MOST_DIGITS}`
+  complain(walk, given, 'number', `{{number}} has no \`${found}\` digits; there are ${expected}`, {
+    found,
+    expected,
+  })
+}
+
+function complainOfStyle(node: Callee, walk: Walk): void {
+  const given = optionOf(node, 'style')
   if (given?.type !== 'StringLiteral' || !('value' in given) || typeof given.value !== 'string') return
   if (DATE_STYLE_NAMES.includes(given.value)) return
   const expected = DATE_STYLE_NAMES.join(', ')
@@ -227,7 +253,7 @@ function readMustache(node: hbs.AST.MustacheStatement, scope: Scope, walk: Walk)
   const isCallee = node.params.length > 0 || (node.hash?.pairs.length ?? 0) > 0
   if (isCallee) {
     if (!isHelper(name)) complainOfHelper(walk, node, name)
-    if (name === 'date') complainOfStyle(node, walk)
+    complainOfOptions(name, node, walk)
     readArguments(node, scope, walk)
   } else if (isHelper(name)) complain(walk, node, name, `the helper \`${name}\` needs a value`)
   else readExpression(path, scope, walk)
@@ -263,6 +289,7 @@ function readExpression(
   } else if (isCall(node)) {
     const name = node.path.original
     if (!isHelper(name)) complainOfHelper(walk, node, name)
+    complainOfOptions(name, node, walk)
     readArguments(node, scope, walk)
   }
 }
