@@ -154,6 +154,25 @@ test('a mistake of the workspace hides none of the campaigns, and draws none aft
   expect(await found()).toEqual([expect.stringMatching(/^: /), unknown[1]])
 })
 
+test('a channel in whose block something is wrong is among those there are', async () => {
+  await run(['init', 'comma', '--timezone', 'UTC'], { cwd: directory })
+  const shop = join(directory, 'comma')
+  for (const [name, from, to] of [
+    ['winback.yaml', 'price: "0.002"', 'price: "0,002"'],
+    ['campaigns/graded-recall.yaml', 'channel: [push, sms]', 'channel: [whatsapp, sms]'],
+  ] as const) {
+    const text = await readFile(join(shop, name), 'utf8')
+    expect(text).toContain(from)
+    await writeFile(join(shop, name), text.replace(from, to))
+  }
+  const { stdout } = await run(['validate', '--json'], { cwd: shop })
+  const { problems } = JSON.parse(stdout) as { problems: { path: string; message: string }[] }
+  expect(problems).toMatchObject([
+    { path: 'channels.email.price' },
+    { message: 'unknown channel `whatsapp`; there are callback, email, inapp, log, push, sms' },
+  ])
+})
+
 test('a schema that is not there is not made, and those that are are named', async () => {
   const { code, stderr } = await run(['report', '--schema', 'winbakc_replay'], here)
   expect(code).toBe(1)

@@ -10,6 +10,10 @@ import { isDoubtful } from './unread.ts'
 export function checkChannels(checked: Checked): Problem[] {
   const { campaign, document, channels, workspace } = checked
   const names = channelsSetUp(channels)
+  // One in whose block something is wrong is there all the same.
+  const written = [...channels.keys()].filter(
+    (name) => names.includes(name) || Object.hasOwn(workspace.channels ?? {}, name),
+  )
   const awaited = (workspace.not_yet ?? []).filter((name) => name !== undefined)
   return [...stepsOf(campaign)].flatMap(({ step, path }) =>
     (step.channel ?? []).flatMap((name, no) => {
@@ -36,7 +40,7 @@ export function checkChannels(checked: Checked): Problem[] {
         const message = `unknown channel \`${name}\`; a list stands in brackets`
         return [finding(document, place, message, { suggestion: asList(list) })]
       }
-      return [unknownName(document, place, { what: 'channel', name, names: [...names, ...awaited] })]
+      return [unknownName(document, place, { what: 'channel', name, names: [...written, ...awaited] })]
     }),
   )
 }
