@@ -21,7 +21,7 @@ export function plan(start: Start): Command {
     group: 'campaigns',
     summary: 'What a campaign would do, to whom, at what cost, and what it could prove',
     description:
-      'Changes nothing. Counts the audience by tier and segment, says who is left out and why, shows three messages to ' +
+      'Changes nothing. Counts the audience by tier and segment, says who is left out and why, shows messages to ' +
       'real contacts, and prints the hash `winback apply --plan` wants.',
     examples: [
       ['winback plan', 'every campaign of the workspace'],

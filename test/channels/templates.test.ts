@@ -559,6 +559,7 @@ describe('files', () => {
     await expect(readTemplateFiles(folder)).rejects.toMatchObject({
       code: 'templates.unreadable',
       message: expect.stringContaining('gbk.zh-CN.hbs is not UTF-8 text'),
+      remedy: expect.stringContaining('iconv -f WINDOWS-1252 -t UTF-8'),
     })
     await writeFile(join(folder, 'gbk.zh-CN.hbs'), 'x'.repeat(200_001))
     await expect(readTemplateFiles(folder)).rejects.toMatchObject({

@@ -81,7 +81,8 @@ function textOf(bytes: Uint8Array, file: string): string {
   } catch (cause) {
     throw new WinbackError('templates.unreadable', `${file} is not UTF-8 text`, {
       location: { file },
-      remedy: 'Save the file as UTF-8 (iconv -f GBK -t UTF-8 does so for one written in GBK).',
+      remedy:
+        'Save the file as UTF-8: iconv -f GBK -t UTF-8 does so for one written in GBK, iconv -f WINDOWS-1252 -t UTF-8 for Western Europe.',
       cause,
     })
   }

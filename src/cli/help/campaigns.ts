@@ -13,8 +13,8 @@ export const CAMPAIGNS: Readonly<Record<string, string>> = {
   // plan
   'What a campaign would do, to whom, at what cost, and what it could prove':
     '预估活动会做什么：触达谁、成本多少、能得出什么结论',
-  'Changes nothing. Counts the audience by tier and segment, says who is left out and why, shows three messages to real contacts, and prints the hash `winback apply --plan` wants.':
-    '不做任何更改。按阶段和分群统计受众，说明谁未纳入及原因，展示发给真实联系人的三条消息，并给出 `winback apply --plan` 所需的哈希。',
+  'Changes nothing. Counts the audience by tier and segment, says who is left out and why, shows messages to real contacts, and prints the hash `winback apply --plan` wants.':
+    '不做任何更改。按阶段和分群统计受众，说明谁未纳入及原因，展示发给真实联系人的消息，并给出 `winback apply --plan` 所需的哈希。',
   'count for this moment (default: now)': '按此时刻统计（默认：现在）',
   'every campaign of the workspace': '工作区的全部活动',
   'as if it were that day': '假设今天是这一天',
