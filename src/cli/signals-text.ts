@@ -1,5 +1,5 @@
 import { CHURN_WORDS } from '../reports/churn-words.ts'
-import { type painter, right, table } from '../reports/layout.ts'
+import { hanging, type painter, right, table } from '../reports/layout.ts'
 import type { Phrase, Phrases, Speech } from '../reports/words.ts'
 import { MODEL_WORDS } from '../service/signals.ts'
 import { type Calibration, type Fit, sampleDivisor } from '../signals/fit.ts'
@@ -10,21 +10,27 @@ import { CHURN_STATES, RISK_GRADES } from './signal-words.ts'
 
 type Painter = ReturnType<typeof painter>
 
-/** What is known of everybody: how current, who is lost and why, at what risk, and what was fitted when. */
+/**
+ * What is known of everybody: how current, who is lost and why, at what risk, and what was fitted when.
+ * @param width cells of a line
+ */
 export function formatSignals(
   data: SignalStanding & { readonly recomputed: number; readonly fit: Fit | null },
   speech: Speech,
   color: Painter,
+  width: number,
 ): string {
   const { language, count } = speech
   const say = (words: Phrase) => words[language]
   const { contacts, waiting, recomputed, fit } = data
+  const lined = (lines: readonly string[]) => lines.flatMap((line) => hanging(line, width)).join('\n')
   if (contacts === 0 && waiting === 0) {
-    return say({
+    const empty = say({
       en: 'Nothing is known of anybody yet. Run `winback import contacts FILE` and `winback import activity FILE` first.',
       'zh-CN':
         '目前还没有任何人的数据。请先运行 `winback import contacts FILE` 和 `winback import activity FILE`。',
     })
+    return lined([empty])
   }
   const just = say({
     en: `, ${count(recomputed)} were just now`,
@@ -40,7 +46,7 @@ export function formatSignals(
     `${say({ en: 'Risk:  ', 'zh-CN': '风险：' })}${counts(data.risk, RISK_GRADES, speech)}`,
     '',
   ]
-  return [...lines, ...(fit ? formatFit(fit, speech, color) : [say(NOT_FITTED)])].join('\n')
+  return lined([...lines, ...(fit ? formatFit(fit, speech, color) : [say(NOT_FITTED)])])
 }
 
 const NOT_FITTED = {

@@ -82,6 +82,6 @@ async function runSignals(context: DatabaseContext, options: SignalsOptions): Pr
     ...(await readSignalStanding(database, workspace, now)),
     fit: (await readFit(database, now)) ?? null,
   }
-  const color = painter(context.output.colors.isColorSupported)
-  return { data, text: formatSignals(data, speech, color) }
+  const { colors, width } = context.output
+  return { data, text: formatSignals(data, speech, painter(colors.isColorSupported), width) }
 }

@@ -146,11 +146,11 @@ export function whiskers(axis: Axis, interval: { low: number; value: number; hig
 const PIECES =
   /[（《“‘]*(?:[\u3000-\u9fff\uff00-\uffef][，。；：、！？）》”’]*|[^\s\u3000-\u9fff\uff00-\uffef]+[，。；：、！？）》”’]*\s*)|\s+/g
 
-/** Breaks text at spaces (Chinese: anywhere) into lines of at most `width` cells. */
+/** Breaks text at spaces (Chinese: anywhere) into lines of at most `width` cells; a line break of its own is a space. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let line = ''
-  for (const piece of text.match(PIECES) ?? []) {
+  for (const piece of text.replaceAll(/\s*[\r\n]+\s*/g, ' ').match(PIECES) ?? []) {
     if (line !== '' && cellsOf(line + piece.trimEnd()) > width) {
       lines.push(line.trimEnd())
       line = ''

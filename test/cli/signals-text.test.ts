@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { formatSignals } from '../../src/cli/signals-text.ts'
-import { painter } from '../../src/reports/layout.ts'
+import { cellsOf, painter } from '../../src/reports/layout.ts'
 import { speechOf } from '../../src/reports/words.ts'
 
 const EMPTY = { contacts: 0, waiting: 0, recomputed: 0, churn: {}, reasons: {}, risk: {}, fit: null }
@@ -35,8 +35,8 @@ const KNOWN = {
   fit: FIT,
 }
 
-function written(locale: string, data: Parameters<typeof formatSignals>[0]): string {
-  return formatSignals(data, speechOf({ locale, timezone: 'Asia/Shanghai' }), painter(false))
+function written(locale: string, data: Parameters<typeof formatSignals>[0], width = 200): string {
+  return formatSignals(data, speechOf({ locale, timezone: 'Asia/Shanghai' }), painter(false), width)
 }
 
 test('says in both languages who is lost and why, at what risk, and how good the model is', () => {
@@ -53,6 +53,18 @@ test('says in both languages who is lost and why, at what risk, and how good the
   expect(chinese).toContain('预计 25.12% 会在 28 天内回来；实际为 24.98%。')
   expect(chinese).toMatch(/十分位 +联系人 +预计 +回来/)
   expect(chinese.split('\n')).toHaveLength(english.split('\n').length)
+})
+
+test('keeps to the width of a terminal', () => {
+  for (const locale of ['en', 'zh-CN']) {
+    for (const data of [
+      EMPTY,
+      KNOWN,
+      { ...KNOWN, fit: { ...FIT, model: null, note: 'too_few_contacts' as const } },
+    ]) {
+      for (const line of written(locale, data, 60).split('\n')) expect(cellsOf(line)).toBeLessThanOrEqual(60)
+    }
+  }
 })
 
 test('where nobody came back, or everybody did, there was nothing to tell apart', () => {

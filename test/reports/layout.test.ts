@@ -71,6 +71,10 @@ describe('text in columns', () => {
     expect(wrap('见《活动》（附件）', 13)).toEqual(['见《活动》', '（附件）'])
   })
 
+  it('takes a line break within a text, as in somebody’s note, for a space', () => {
+    expect(wrap('why: “too\r\n  dear”, they said', 40)).toEqual(['why: “too dear”, they said'])
+  })
+
   it('wraps without losing a letter, and keeps to the width', () => {
     fc.assert(
       fc.property(
