@@ -1,4 +1,4 @@
-import { createReadStream, type Stats, statSync } from 'node:fs'
+import { createReadStream, type ReadStream, type Stats, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { codeOf, messageOf, WinbackError, whyUnreadable } from '../errors.ts'
@@ -41,9 +41,10 @@ export interface RowSource {
 const BLOCK = 1 << 15
 
 /**
- * Opens `path`. The format is taken from the name (`.csv`, `.tsv`, `.txt`, `.ndjson`, `.jsonl`, each perhaps with
- * `.gz`) unless given. A CSV's `delimiter` is one character, or `whitespace` for runs of spaces and tabs. `encoding` is
- * a label of the WHATWG Encoding Standard (`gbk`, `windows-1252`, `utf-16le` …); UTF-8 unless given.
+ * The rows of `path`, which is opened once they are asked for. The format is taken from the name (`.csv`, `.tsv`,
+ * `.txt`, `.ndjson`, `.jsonl`, each perhaps with `.gz`) unless given. A CSV's `delimiter` is one character, or
+ * `whitespace` for runs of spaces and tabs. `encoding` is a label of the WHATWG Encoding Standard (`gbk`,
+ * `windows-1252`, `utf-16le` …); UTF-8 unless given.
  * @throws WinbackError `import.unreadable`, `import.options` for an encoding that does not exist
  */
 export function openRows(
@@ -65,17 +66,18 @@ export function openRows(
   } catch (cause) {
     throw unreadable(path, cause)
   }
-  const file = createReadStream(path, { highWaterMark: BLOCK })
+  let file: ReadStream | undefined
   const parser = format === 'csv' ? csvParser(delimiter) : eachLine(ndjsonRow)
   return {
     format,
     totalBytes: opened.size,
-    bytesRead: () => file.bytesRead,
+    bytesRead: () => file?.bytesRead ?? 0,
     changed: () => {
       const now = statSync(path, { throwIfNoEntry: false })
       return now?.ino !== opened.ino || now.size !== opened.size || now.mtimeMs !== opened.mtimeMs
     },
     batches: async function* () {
+      file = createReadStream(path, { highWaterMark: BLOCK })
       try {
         const stored = plain === path ? file : gunzip(file)
         const lineBatches = decoder ? decodedLines(stored, decoder) : linesOf(stored)

@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { parse } from 'csv-parse/sync'
 import fc from 'fast-check'
@@ -128,6 +130,18 @@ describe('openRows', () => {
       [['00004', '0001', '19970101', '2', '29.33']],
     )
     expect(await values('\ufeffid,x\n')).toEqual([['id', 'x']])
+  })
+
+  it('opens nothing before the rows are asked for: who finds that the columns do not fit never does', async () => {
+    const path = file('gone.ndjson', '{"a":1}')
+    const source = openRows(path)
+    rmSync(path)
+    // As long as opening it would take.
+    await delay(20)
+    expect(source.bytesRead()).toBe(0)
+    await expect(source.batches()[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: 'import.unreadable',
+    })
   })
 
   it('says what is wrong with a file that cannot be read', async () => {
