@@ -935,6 +935,11 @@ test('the list of contacts says where it is cut, and how to find the others', as
   expect(await cut('many1')).toBe(false)
 })
 
+test('channels say of themselves whether they work, each by its name', async () => {
+  const html = await (await get('/settings?check=1', 'admin')).text()
+  expect(html).toContain('<strong>E-mail</strong>')
+})
+
 test('every page says which channel cannot be reached, for as long as it cannot', async () => {
   const page = async () => await (await get('/contacts', 'viewer')).text()
   expect(await page()).not.toContain('E-mail cannot be reached')

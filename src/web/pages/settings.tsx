@@ -6,7 +6,7 @@ import { messageOf, WinbackError } from '../../errors.ts'
 import { isRole, ROLES } from '../accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../accounts/users.ts'
 import { type ApiKey, createApiKey, listApiKeys, revokeApiKey, SCOPES, type Scope } from '../api-keys.ts'
-import { Act, Table } from './parts.tsx'
+import { Act, Coded, Table } from './parts.tsx'
 import { refusalWords } from './refusal-words.ts'
 import { entered, kept, marked, Refusal, type RefusedForm, ticked } from './refused-form.tsx'
 import { ROLE_MEANINGS, ROLE_WORDS } from './role-words.ts'
@@ -348,7 +348,10 @@ function Channels({ visit, checks }: { visit: Visit; checks: readonly Check[] | 
         <ul>
           {checks.map(({ channel, words, good }) => (
             <li>
-              <strong>{channel}</strong> <span class={good ? 'good' : 'bad'}>{words}</span>
+              <strong>{visit.speech.channel(channel)}</strong>{' '}
+              <span class={good ? 'good' : 'bad'}>
+                <Coded text={words} />
+              </span>
             </li>
           ))}
         </ul>
