@@ -3,23 +3,14 @@ import type { UnusedColumn } from '../contacts/mapping.ts'
 import type { ReasonCount } from '../contacts/reject-reasons.ts'
 import type { RowCounts } from '../contacts/row-counts.ts'
 import type { UncountedType } from '../contacts/uncounted-types.ts'
+import { IMPORT_WORDS } from '../reports/import-words.ts'
 import { hanging } from '../reports/layout.ts'
 import type { Phrase, Phrases, Speech } from '../reports/words.ts'
 import { rejectText } from './reject-words.ts'
 
 // What came of an import, in words.
 
-const KINDS: Phrases<ImportSummary['kind']> = {
-  contacts: { en: 'contacts', 'zh-CN': '联系人' },
-  activity: { en: 'activity', 'zh-CN': '行为' },
-  suppressions: { en: 'suppressions', 'zh-CN': '禁发地址' },
-  allowances: { en: 'addresses to allow', 'zh-CN': '待解禁地址' },
-  consents: { en: 'consents', 'zh-CN': '同意记录' },
-  sends: { en: 'sends', 'zh-CN': '历史发送' },
-  codes: { en: 'codes', 'zh-CN': '券码' },
-  redemptions: { en: 'redemptions', 'zh-CN': '核销' },
-  interviews: { en: 'interviews', 'zh-CN': '访谈' },
-}
+const KINDS: Phrases<ImportSummary['kind']> = IMPORT_WORDS
 
 /** What becomes of rows, where it is not to come in. */
 const OUTCOMES: Partial<

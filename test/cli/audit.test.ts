@@ -49,7 +49,13 @@ test('what an entry says besides is said in Chinese, codes too; what somebody wr
   expect(said({ decision: 'withdrawn', kind: 'phone', role: 'agent' })).toBe(
     '决定：撤回，类别：手机，角色：客服',
   )
-  expect(said({ reason: 'given', scopes: ['read'] })).toBe('原因：given，权限：["read"]')
+  expect(said({ reason: 'given', scopes: ['read'] })).toBe('原因：given，权限：read')
+  expect(said({ kind: 'suppressions', campaigns: ['spring', 'autumn'], failed: 'config.invalid' })).toBe(
+    '类别：禁发地址，活动：spring、autumn，失败：config.invalid',
+  )
+  expect(detailText({ campaigns: [], scopes: ['read', 'send'] }, 'en')).toBe(
+    'campaigns none, scopes read · send',
+  )
   expect(detailText({ outcome: 'call_back', full: true }, 'en')).toBe('outcome call_back, full true')
 })
 

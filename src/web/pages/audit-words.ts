@@ -1,4 +1,5 @@
 import { OUTCOME_WORDS } from '../../reports/call-words.ts'
+import { IMPORT_WORDS } from '../../reports/import-words.ts'
 import { type Language, type Phrases, sentence } from '../../reports/words.ts'
 import { ROLE_WORDS } from './role-words.ts'
 
@@ -77,6 +78,7 @@ const DETAILS: Readonly<Record<string, string>> = {
   cancelled: '已取消',
   channel: '渠道',
   decision: '决定',
+  failed: '失败',
   file: '文件',
   full: '全部重读',
   key: '密钥',
@@ -98,12 +100,20 @@ const DETAILS: Readonly<Record<string, string>> = {
 /** Values that are codes, by the name they stand behind; in English the codes themselves are words. */
 const VALUES: Readonly<Record<string, Phrases>> = {
   decision: { given: { en: 'given', 'zh-CN': '同意' }, withdrawn: { en: 'withdrawn', 'zh-CN': '撤回' } },
-  kind: { email: { en: 'email', 'zh-CN': '邮箱' }, phone: { en: 'phone', 'zh-CN': '手机' } },
+  kind: {
+    ...IMPORT_WORDS,
+    email: { en: 'email', 'zh-CN': '邮箱' },
+    phone: { en: 'phone', 'zh-CN': '手机' },
+  },
   outcome: OUTCOME_WORDS,
   role: ROLE_WORDS,
 }
 
 function valueText(name: string, value: unknown, language: Language): string {
+  if (Array.isArray(value)) {
+    if (value.length === 0) return language === 'en' ? 'none' : '无'
+    return value.map((each) => valueText(name, each, language)).join(language === 'en' ? ' · ' : '、')
+  }
   if (typeof value === 'object') return JSON.stringify(value)
   if (language === 'en') return String(value)
   if (typeof value === 'boolean') return value ? '是' : '否'
