@@ -22,10 +22,10 @@ body { margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: br
 a { color: var(--accent); text-underline-offset: .18em }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; border-radius: 4px }
 .skip { position: absolute; left: -999px } .skip:focus { left: 1rem; top: .5rem; background: var(--card); padding: .5rem 1rem; z-index: 2 }
-.top { display: flex; align-items: center; gap: .5rem 1rem; padding: .7rem 1.5rem; border-bottom: 1px solid var(--line); background: var(--card) } .top > :not(.brand, .who) { flex: none }
+.top { display: flex; align-items: center; gap: .5rem 1rem; padding: .7rem 1.5rem; border-bottom: 1px solid var(--line); background: var(--card) } .top > :not(.brand) { flex: none }
 .brand { font-weight: 650; color: var(--ink); text-decoration: none; margin-right: auto; letter-spacing: -.01em; min-width: min(8rem, 100%); overflow-wrap: anywhere }
 .brand span { color: var(--accent) }
-.top form { margin: 0 } .who { color: var(--soft); font-size: .875rem; min-width: 0; overflow-wrap: anywhere }
+.top form { margin: 0 } .who { color: var(--soft); font-size: .875rem; max-width: 40%; overflow-wrap: anywhere }
 .frame { display: grid; grid-template-columns: 12.5rem minmax(0, 1fr); max-width: 84rem; margin: 0 auto }
 .side { padding: 1.5rem 0 1.5rem 1.5rem } .side ul { list-style: none; margin: 0; padding: 0; position: sticky; top: 1rem }
 .side a { display: block; padding: .45rem .8rem; border-radius: 8px; text-decoration: none; color: var(--soft) }
