@@ -935,6 +935,13 @@ test('the list of contacts says where it is cut, and how to find the others', as
   expect(await cut('many1')).toBe(false)
 })
 
+test('a key is revoked by two presses, for nothing brings it back', async () => {
+  await createApiKey(database, { name: 'pressed', scopes: ['read'], now: NOW, by: 'test' })
+  const html = await (await get('/settings', 'admin')).text()
+  expect(html).toMatch(/pressed(?:(?!<\/tr>).)*<details><summary>Revoke<\/summary><form/)
+  expect(html.split('action="/settings/keys/revoke"')).toHaveLength(html.split('<summary>Revoke').length)
+})
+
 test('channels say of themselves whether they work, each by its name', async () => {
   const html = await (await get('/settings?check=1', 'admin')).text()
   expect(html).toContain('<strong>E-mail</strong>')

@@ -269,13 +269,18 @@ function Keys({ visit, keys, refused }: Section & { keys: readonly ApiKey[] }) {
             key.scopes.join(', '),
             lastOf(visit, key.lastUsedAt),
             key.revokedAt === null ? (
-              <Act
-                visit={visit}
-                to="/settings/keys/revoke"
-                words={say('Revoke', '吊销')}
-                kind="plain"
-                fields={{ key: key.keyId }}
-              />
+              <details>
+                <summary>{say('Revoke', '吊销')}</summary>
+                <Act
+                  visit={visit}
+                  to="/settings/keys/revoke"
+                  words={say('Revoke for good', '永久吊销')}
+                  kind="danger"
+                  fields={{ key: key.keyId }}
+                >
+                  <p>{say('Whoever uses it is refused from then on.', '使用此密钥的程序将立即被拒绝。')}</p>
+                </Act>
+              </details>
             ) : (
               <span class="tag bad">{say('revoked', '已吊销')}</span>
             ),

@@ -123,7 +123,7 @@ button.danger { background: var(--bad); border-color: var(--bad); color: var(--c
 .narrow { max-width: 25rem; margin: 8vh auto; padding: 1rem }
 iframe { border: 1px solid var(--line); border-radius: 12px; background: #fff; width: 100%; height: 46rem; display: block } iframe.phone { width: 375px; max-width: 100%; margin: 0 auto }
 iframe.dark { background: #121212 } iframe.sample { height: 32rem }
-h3 + .wide { margin-top: -.2rem } details summary { overflow-wrap: anywhere; cursor: pointer; padding: .3rem 0; font-weight: 500 } details { margin: 0 0 .8rem }
+h3 + .wide { margin-top: -.2rem } details summary { overflow-wrap: anywhere; cursor: pointer; padding: .3rem 0; font-weight: 500 } details { margin: 0 0 .8rem } td details { margin: 0 } td summary { padding-block: 0 } fieldset .row { margin: 0; gap: 0 .9rem } fieldset .row .tick { padding: .2rem 0 }
 .wrap { overflow-wrap: anywhere } .paper { white-space: pre-wrap; overflow-wrap: anywhere }
 `
 
