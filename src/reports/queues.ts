@@ -52,10 +52,10 @@ export function apartText(
           'Nothing is lost: what nobody took is handed out again after five minutes.',
       }
     : {
-        found: `调度器与工作进程使用的队列不同，交给其中一个队列的消息，其他队列上无人领取：${lines.join('；')}`,
+        found: `调度器与工作进程使用的队列不同，交给其中一个队列的消息，其他队列上无人处理：${lines.join('；')}`,
         mend:
           '请让所有进程使用相同的 `redis.url`（winback.yaml，REDIS_URL），或都不设置，再重启用错队列的进程。' +
-          '不会丢失数据：无人领取的消息五分钟后会重新分派。',
+          '不会丢失数据：无人处理的消息五分钟后会重新分派。',
       }
 }
 

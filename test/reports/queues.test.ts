@@ -27,7 +27,7 @@ it('who has which queue is said in both languages', () => {
       'the database (scheduler on a and worker on a); Redis at cache:6379 {winback} (worker on b, c)',
   )
   expect(apartText(queues, 'zh-CN').found).toBe(
-    '调度器与工作进程使用的队列不同，交给其中一个队列的消息，其他队列上无人领取：' +
+    '调度器与工作进程使用的队列不同，交给其中一个队列的消息，其他队列上无人处理：' +
       '数据库（调度器位于 a，工作进程位于 a）；cache:6379 {winback} 的 Redis（工作进程位于 b、c）',
   )
 })
