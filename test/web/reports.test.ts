@@ -53,10 +53,12 @@ it('answers with figures and words', async () => {
   const response = await ask('/v1/reports/lift?campaign=graded&locale=zh-CN')
   expect(response.status).toBe(200)
   const body = (await response.json()) as {
-    data: { verdict: unknown }
+    data: { verdict: unknown; range: { split: unknown } }
     sheet: { sentences: { text: string }[] }
   }
   expect(body.data.verdict).toEqual({ kind: 'won_back' })
+  // As the terminal has it: by version, and not nothing.
+  expect(body.data.range.split).toEqual({ 1: { holdout: 0.1, control: 0, tiers: { coupon: 0 } } })
   expect(body.sheet.sentences[0]?.text).toContain('多召回的人数：180')
   const later = await ask('/v1/reports/lift?campaign=graded&from=2026-02-01')
   expect(((await later.json()) as typeof body).data.verdict).toEqual({ kind: 'not_yet', why: 'nobody' })

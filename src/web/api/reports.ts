@@ -9,6 +9,7 @@ import type { Runtime } from '../../service/runtime.ts'
 import { RefusedError } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { requireScope } from '../authorise.ts'
+import { answerReport } from '../report-json.ts'
 import { day, readQuery, refuseQuery } from '../requests.ts'
 import { assertApplied } from './applied.ts'
 
@@ -65,7 +66,7 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
       const style = styleIn(runtime, query.locale)
       const { data, sheet } = await readProgrammeSheet(runtime, runtime.clock.now(), style)
       c.header('Cache-Control', 'no-store')
-      if (query.format === 'json') return c.json({ report: PROGRAMME.name, data, sheet })
+      if (query.format === 'json') return answerReport(c, { report: PROGRAMME.name, data, sheet })
       c.header('Content-Disposition', 'attachment; filename="programme.csv"')
       return c.body(csvOf(sheet.tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
     })
@@ -74,7 +75,7 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
         readQuery(c, reportQuery),
       )
       c.header('Cache-Control', 'no-store')
-      if (query.format === 'json') return c.json({ report, campaign: query.campaign, data, sheet })
+      if (query.format === 'json') return answerReport(c, { report, campaign: query.campaign, data, sheet })
       const tables =
         query.table === undefined ? sheet.tables : sheet.tables.filter(({ id }) => id === query.table)
       if (tables.length === 0) {

@@ -11,6 +11,7 @@ import { csvOf, type Sheet } from '../../reports/sheet.ts'
 import { campaignTitles } from '../../service/campaign-titles.ts'
 import { openCounting } from '../../service/counting.ts'
 import { readProgrammeSheet, readSheet, styleOfWorkspace } from '../../service/reporting.ts'
+import { answerReport } from '../report-json.ts'
 import { chosen } from './chosen.ts'
 import { downloadCsv } from './csv-download.ts'
 import { Coded, Empty, Table } from './parts.tsx'
@@ -133,7 +134,7 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           { now: visit.now },
           styleOf(visit),
         )
-        if (format === 'json') return c.json({ report: name, campaign, data, sheet })
+        if (format === 'json') return answerReport(c, { report: name, campaign, data, sheet })
         if (format === 'csv') return downloadCsv(c, name, csvOf(sheet.tables))
         const base = `/campaigns/${campaign}/reports`
         const titles = await campaignTitles(visit.runtime, [campaign])
