@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import { type Arm, addCounts, checkSplit, type Effect, type Verdict, verdictOf } from './effect.ts'
 import { left, right } from './layout.ts'
+import { knownAt, WHEN_COUNTED } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import type { TextStyle } from './report.ts'
 import { type Sheet, type SheetTable, within, writing } from './sheet.ts'
@@ -46,9 +47,9 @@ export async function readCampaigns(
       sql`
       SELECT campaign, version, arm, sum(assigned)::bigint AS assigned, sum(contaminated)::bigint AS contaminated,
         coalesce(sum(assigned) FILTER (WHERE day > (${now}::timestamptz AT TIME ZONE 'UTC')::date - ${RECENT}::int), 0)::bigint AS recent,
-        coalesce(sum(assigned) FILTER (WHERE final_at <= ${now}), 0)::bigint AS matured,
-        coalesce(sum(recalled) FILTER (WHERE final_at <= ${now}), 0)::bigint AS recalled
-      FROM report_people WHERE campaign = ANY(${sql.param(questions.map(({ campaign }) => campaign))}::text[])
+        coalesce(sum(assigned) FILTER (WHERE final_at <= ${knownAt(now)}), 0)::bigint AS matured,
+        coalesce(sum(recalled) FILTER (WHERE final_at <= ${knownAt(now)}), 0)::bigint AS recalled
+      FROM report_people ${WHEN_COUNTED} WHERE campaign = ANY(${sql.param(questions.map(({ campaign }) => campaign))}::text[])
         AND day <= (${now}::timestamptz AT TIME ZONE 'UTC')::date
       GROUP BY campaign, version, arm`,
     ),

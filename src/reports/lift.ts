@@ -29,10 +29,12 @@ import {
   everyoneLast,
   finalOf,
   inRange,
+  knownAt,
   type PeopleCell,
   readDays,
   readPeople,
   total,
+  WHEN_COUNTED,
 } from './people-cells.ts'
 import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
@@ -279,9 +281,9 @@ async function readOwnDraws(
     session,
     sql`
     SELECT s.tier, s.arm, k.shares, sum(s.assigned)::bigint AS assigned, sum(s.contaminated)::bigint AS contaminated,
-      coalesce(sum(s.assigned) FILTER (WHERE s.final_at <= ${range.now}), 0)::bigint AS matured,
-      coalesce(sum(s.recalled) FILTER (WHERE s.final_at <= ${range.now}), 0)::bigint AS recalled
-    FROM report_stages s ${joinTierShares(range.split)}
+      coalesce(sum(s.assigned) FILTER (WHERE s.final_at <= ${knownAt(range.now)}), 0)::bigint AS matured,
+      coalesce(sum(s.recalled) FILTER (WHERE s.final_at <= ${knownAt(range.now)}), 0)::bigint AS recalled
+    FROM report_stages s ${WHEN_COUNTED} ${joinTierShares(range.split)}
     WHERE ${inRange(range, 's')} GROUP BY s.tier, s.arm, k.shares ORDER BY min(s.day)`,
   )
   const effects = tiers

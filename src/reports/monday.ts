@@ -85,7 +85,11 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
     const people = await readPeople(session, question, ['week', 'version'])
     const split = checkSplit(people, question.split)
     const overall = effectWithin(people, question.split, countsOf)
-    const { final, running } = weeksOver(people, question.now)
+    const cost = await costWithin(session, question)
+    // A week is as old as it was when its sums were counted.
+    const { countedAt = question.now } = cost.freshness
+    const known = countedAt < question.now ? countedAt : question.now
+    const { final, running } = weeksOver(people, known)
     const weeks = final.map(
       (day): Week => ({
         day,
@@ -98,7 +102,6 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
     )
     const lastFinal = weeks.at(-1)
     const before = lastFinal && isoDay(Date.parse(lastFinal.day) - WEEK)
-    const cost = await costWithin(session, question)
     const strata = strataOf(people, question.split)
     const treated = people.filter((cell) => cell.arm === 'treated')
     return {
@@ -111,7 +114,9 @@ export async function readMonday(readable: Readable, question: CampaignQuestion)
       lastFinal,
       weekBefore: weeks.find(({ day }) => day === before),
       running:
-        running === undefined ? undefined : await readRunning(session, question, running, lastFinal?.day),
+        running === undefined
+          ? undefined
+          : await readRunning(session, question, { running, lastFinal: lastFinal?.day, known }),
       weeks,
       cost,
       channels: await readChannels(session, question),
@@ -153,10 +158,13 @@ async function readChannels(session: Session, question: CampaignQuestion): Promi
 async function readRunning(
   session: Session,
   question: CampaignQuestion,
-  running: string,
-  lastFinal: string | undefined,
+  {
+    running,
+    lastFinal,
+    known,
+  }: { readonly running: string; readonly lastFinal: string | undefined; readonly known: Date },
 ): Promise<MondayData['running']> {
-  const age = ageOf(running, question.now)
+  const age = ageOf(running, known)
   const days = await readDays(session, question)
   // Recalls by age are known by day alone.
   const recalls = await rows<{ day: string; arm: string; recalls: number }>(

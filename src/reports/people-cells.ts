@@ -100,7 +100,7 @@ export async function readPeople(
     ? sql`date_trunc('week', day)::date::text`
     : of('day', sql`day::text`, sql`''`)
   const past = (days: number) =>
-    sql`day + ${days + 1}::int <= (${range.now}::timestamptz AT TIME ZONE 'UTC')::date`
+    sql`day + ${days + 1}::int <= (${knownAt(range.now)} AT TIME ZONE 'UTC')::date`
   const due = (column: string, days: number) =>
     sql`coalesce(sum(${sql.identifier(column)}) FILTER (WHERE ${past(days)}), 0)::bigint`
   const camel = (name: string) => name.replaceAll(/_(\w)/g, (_match, letter: string) => letter.toUpperCase())
@@ -113,13 +113,13 @@ export async function readPeople(
     session,
     sql`
     SELECT ${of('tier', sql`tier`, sql`''`)} AS tier, ${of('segment', sql`segment`, sql`''`)} AS segment,
-      ${of('version', sql`version`, sql`0`)} AS version, ${bucket} AS day, arm, final_at <= ${range.now} AS final,
+      ${of('version', sql`version`, sql`0`)} AS version, ${bucket} AS day, arm, final_at <= ${knownAt(range.now)} AS final,
       max(window_days) AS "windowDays", ${sums},
       ${due('assigned', 7)} AS past7, ${due('active_7', 7)} AS active7,
       ${due('assigned', 30)} AS past30, ${due('active_30', 30)} AS active30, ${due('orders_30', 30)} AS orders30,
       ${due('full_price_30', 30)} AS "fullPrice30", ${due('full_price_buyers_30', 30)} AS "fullPriceBuyers30",
       ${due('assigned', 90)} AS past90, ${due('active_90', 90)} AS active90
-    FROM report_people WHERE ${inRange(range)} GROUP BY 1, 2, 3, 4, 5, 6`,
+    FROM report_people ${WHEN_COUNTED} WHERE ${inRange(range)} GROUP BY 1, 2, 3, 4, 5, 6`,
   )
 }
 
@@ -134,11 +134,22 @@ export async function readDays(session: Session, range: Range): Promise<DayCell[
   return await rows<DayCell>(
     session,
     sql`
-    SELECT day::text AS day, version, arm, max(final_at) <= ${range.now} AS final,
+    SELECT day::text AS day, version, arm, bool_and(final_at <= ${knownAt(range.now)}) AS final,
       max(window_days) AS "windowDays", sum(assigned)::bigint AS assigned,
       sum(contaminated)::bigint AS contaminated, sum(recalled)::bigint AS recalled
-    FROM report_people WHERE ${inRange(range)} GROUP BY day, version, arm`,
+    FROM report_people ${WHEN_COUNTED} WHERE ${inRange(range)} GROUP BY day, version, arm`,
   )
+}
+
+/** Joins `rolled_at` to rows of a report table: when the sums of their day were counted. */
+export const WHEN_COUNTED = sql`LEFT JOIN report_days USING (campaign, day)`
+
+/**
+ * Up to when a day is known, as of `now`: whatever has come to an end since it was counted is not complete in its sums.
+ * Needs {@link WHEN_COUNTED}.
+ */
+export function knownAt(now: Date): SQL {
+  return sql`least(${now}::timestamptz, rolled_at)`
 }
 
 /**

@@ -12,7 +12,7 @@ import {
 import type { Group } from '../statistics/newcombe.ts'
 import { type Roi, type RoiMoments, roiOfStrata } from '../statistics/roi.ts'
 import { stratifiedNewcombe } from '../statistics/strata.ts'
-import { costMoments, inRange, type PeopleCell, roiMoments } from './people-cells.ts'
+import { costMoments, inRange, knownAt, type PeopleCell, roiMoments, WHEN_COUNTED } from './people-cells.ts'
 import type { CampaignQuestion } from './question.ts'
 import { type RepeatCell, repeatedHeads } from './repeats.ts'
 import { drawnOf, groupBy, isDrawOff, joinTierShares, strataOf } from './strata.ts'
@@ -65,8 +65,8 @@ export async function readStages(session: Session, question: CampaignQuestion): 
         sum(s.unpaid_squares)::float8 AS "unpaidSquares", sum(s.unpaid_recalls)::float8 AS "unpaidProducts",
         sum(s.buyers)::bigint AS buyers, sum(s.margin)::float8 AS margin, sum(s.margin_squares)::float8 AS "marginSquares",
         sum(s.margin_costs)::float8 AS "marginCosts", sum(s.margin_unpaid)::float8 AS "marginUnpaid"
-      FROM report_stages s ${joinTierShares(question.split)}
-      WHERE ${inRange(question, 's')} AND s.final_at <= ${question.now}
+      FROM report_stages s ${WHEN_COUNTED} ${joinTierShares(question.split)}
+      WHERE ${inRange(question, 's')} AND s.final_at <= ${knownAt(question.now)}
       GROUP BY s.tier, s.arm, k.shares ORDER BY min(s.day)`,
   )
 }

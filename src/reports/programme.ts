@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import { sampleRatio } from '../statistics/sample-ratio.ts'
 import { addCounts, type Effect, effectOfStrata, type Verdict, verdictOf } from './effect.ts'
+import { knownAt, WHEN_COUNTED } from './people-cells.ts'
 import { CONTROL_SHARE, type ProgrammeCell } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { inSnapshot, type Readable } from './snapshot.ts'
@@ -62,9 +63,9 @@ export async function readProgramme(
       sql`
       SELECT p.campaign, p.version, p.arm = 'control' AS control, ${CONTROL_SHARE} AS share,
         sum(p.firsts)::bigint AS assigned, 0 AS contaminated,
-        coalesce(sum(p.firsts) FILTER (WHERE p.final_at <= ${now}), 0)::bigint AS matured,
-        coalesce(sum(p.firsts_recalled) FILTER (WHERE p.final_at <= ${now}), 0)::bigint AS recalled
-      FROM report_people p LEFT JOIN campaign_versions v ON v.campaign = p.campaign AND v.version = p.version
+        coalesce(sum(p.firsts) FILTER (WHERE p.final_at <= ${knownAt(now)}), 0)::bigint AS matured,
+        coalesce(sum(p.firsts_recalled) FILTER (WHERE p.final_at <= ${knownAt(now)}), 0)::bigint AS recalled
+      FROM report_people p ${WHEN_COUNTED} LEFT JOIN campaign_versions v ON v.campaign = p.campaign AND v.version = p.version
       WHERE p.day <= (${now}::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2, 3 ORDER BY min(p.day)`,
     ),
   )

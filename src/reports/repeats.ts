@@ -3,7 +3,7 @@ import { rows, type Session } from '../database/connect.ts'
 import type { PairProducts, RepeatedHeads } from '../statistics/clusters.ts'
 import type { CrossMoments, RatioMoments } from '../statistics/ratio.ts'
 import type { Counts } from './effect.ts'
-import { inRange, type Range } from './people-cells.ts'
+import { inRange, knownAt, type Range, WHEN_COUNTED } from './people-cells.ts'
 import { type Letter, PRODUCTS, type ProductName } from './rollup-repeats.ts'
 
 // Persons who lapsed several times, as sums of products: what every interval of means over lapses is clustered with.
@@ -31,7 +31,7 @@ export async function readRepeats(session: Session, range: Range): Promise<Repea
     session,
     sql`
     SELECT r.unit, r.tier, r.arm, r.earlier_arm AS "earlierArm", sum(r.next)::bigint AS next, ${PRODUCT_SUMS}
-    FROM report_repeats r WHERE ${bothInRange(range)} AND r.unit <> 'variant'
+    FROM report_repeats r ${WHEN_COUNTED} WHERE ${bothInRange(range)} AND r.unit <> 'variant'
     GROUP BY r.unit, r.tier, r.arm, r.earlier_arm`,
   )
 }
@@ -49,7 +49,7 @@ export async function readVariantRepeats(session: Session, range: Range): Promis
     session,
     sql`
     SELECT p.step, p.version, q.version AS "earlierVersion", r.arm, r.earlier_arm AS "earlierArm", ${PRODUCT_SUMS}
-    FROM report_repeats r JOIN steps p ON p.step_id = r.step_id JOIN steps q ON q.step_id = r.earlier_step_id
+    FROM report_repeats r ${WHEN_COUNTED} JOIN steps p ON p.step_id = r.step_id JOIN steps q ON q.step_id = r.earlier_step_id
     WHERE ${bothInRange(range)} AND r.unit = 'variant'
     GROUP BY p.step, p.version, q.version, r.arm, r.earlier_arm`,
   )
@@ -62,7 +62,7 @@ const PRODUCT_SUMS = sql.join(
 
 function bothInRange(range: Range): SQL {
   const since = range.from === undefined ? sql`` : sql` AND r.earlier >= ${range.from}::date`
-  return sql`${inRange(range, 'r')}${since} AND r.final_at <= ${range.now}`
+  return sql`${inRange(range, 'r')}${since} AND r.final_at <= ${knownAt(range.now)}`
 }
 
 /** Which lapses: all, those that entered with a tier, or those that drew in it. */

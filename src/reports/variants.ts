@@ -10,7 +10,7 @@ import { type SampleRatio, sampleRatio } from '../statistics/sample-ratio.ts'
 import { recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
 import { differenceSpread, rateSpread, widened } from '../statistics/spread.ts'
 import { type ArmFigures, type Counts, figuresOf } from './effect.ts'
-import { inRange } from './people-cells.ts'
+import { inRange, knownAt, WHEN_COUNTED } from './people-cells.ts'
 import type { CampaignQuestion, VariantShare } from './question.ts'
 import { headsOf, type PairCell, readVariantRepeats, type VariantPair } from './repeats.ts'
 import { type CostComparison, compareCosts, type VariantCost, variantCost } from './variant-costs.ts'
@@ -98,8 +98,8 @@ export async function readVariants(session: Session, question: CampaignQuestion)
       coalesce(sum(v.cost_squares) FILTER (WHERE v.final), 0)::float8 AS "costSquares",
       coalesce(sum(v.cost_recalls) FILTER (WHERE v.final), 0)::float8 AS "costRecalls"
     FROM (
-      SELECT r.*, max(r.final_at) OVER (PARTITION BY r.day, r.step_id) <= ${question.now} AS final
-      FROM report_variants r WHERE ${inRange(question, 'r')}
+      SELECT r.*, max(r.final_at) OVER (PARTITION BY r.day, r.step_id) <= ${knownAt(question.now)} AS final
+      FROM report_variants r ${WHEN_COUNTED} WHERE ${inRange(question, 'r')}
     ) v JOIN steps p USING (step_id)
     GROUP BY p.tier_no, p.step_no, p.tier, p.step, p.version, v.variant
     ORDER BY p.tier_no, p.step_no, p.version DESC`,

@@ -3,8 +3,10 @@ import fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { connect, type Database, execute, rows } from '../../src/database/connect.ts'
 import { migrate } from '../../src/database/migrate.ts'
+import { readCampaigns } from '../../src/reports/campaigns.ts'
 import { addCounts } from '../../src/reports/effect.ts'
 import { readLadder } from '../../src/reports/ladder.ts'
+import { readMonday } from '../../src/reports/monday.ts'
 import { countsOf, readPeople } from '../../src/reports/people-cells.ts'
 import { countEpisodes } from '../../src/reports/people-sql.ts'
 import { readRepeats, repeatedHeads } from '../../src/reports/repeats.ts'
@@ -393,6 +395,40 @@ describe('what is rolled up', () => {
     // What is new of the earlier lapse moves its product with the later.
     expect(await rollUp(database, day(251), RULES)).toEqual({ days: 2, busy: false })
     expect(await found()).toEqual(expected)
+  })
+
+  it('is complete as of when it was counted: what has ended since is not, whoever asks', async () => {
+    await history.assign({ arm: 'treated', count: 90, recalled: 60, recalledAfter: 20, at: day(4) })
+    await history.assign({ arm: 'holdout', count: 30, recalled: 15, recalledAfter: 20, at: day(4) })
+    const told = async (now: Date) => {
+      const question = { campaign: 'graded', now, split: new Map([[1, { holdout: 0.25, control: 0 }]]) }
+      const { overall, lastFinal, running, stayed } = await readMonday(database, question)
+      const [line] = await readCampaigns(database, [question], now)
+      return {
+        ...{
+          rate: overall.treated.rate,
+          matured: overall.treated.matured,
+          line: line?.effect.treated.matured,
+        },
+        ...{ week: lastFinal?.day, age: running?.age },
+        month: stayed.find(({ name }) => name === 'active30')?.treated.of,
+      }
+    }
+    const nothing = {
+      rate: { kind: 'not_enough', why: 'nobody' },
+      matured: 0,
+      line: 0,
+      week: undefined,
+      month: 0,
+    }
+    // Before any of them comes back; the process that counts stands still from then on.
+    await execute(database, sql`UPDATE recalls SET goal_no = 1`)
+    await rollUp(database, day(23), RULES)
+    await execute(database, sql`UPDATE recalls SET goal_no = 0`)
+    expect(await told(day(23))).toEqual({ ...nothing, age: 12 })
+    expect(await told(day(60))).toEqual({ ...nothing, age: 12 })
+    await rollUp(database, day(60), RULES)
+    expect(await told(day(60))).toMatchObject({ matured: 90, line: 90, week: '2026-01-05', month: 90 })
   })
 
   it('never differs from a rebuild, whatever happens in whatever order', async () => {
