@@ -93,6 +93,7 @@ export function costSheet(data: CostData, style: TextStyle): Sheet {
             : '在活动中设置 `value: { recall: … }` 即可看到净收益。',
         ]
       : valueNotes(data, speech)),
+    ...pendingNotes(data.prices, speech),
     ...(data.repeated
       ? [
           en
@@ -130,6 +131,17 @@ export function valueNotes({ recallValue }: Pick<CostData, 'recallValue'>, speec
     speech.language === 'en'
       ? `Brings in: a recall counts ${value}, as the campaign says (\`value.recall\`), less what it cost.`
       : `净收益：每次召回按活动设定的 ${value}（\`value.recall\`）计，减去成本。`,
+  ]
+}
+
+/** Which tiers' figures will be of their own draw, and are not yet: they change once the first of it are complete. */
+export function pendingNotes(prices: CostData['prices'], { language }: Speech): string[] {
+  const tiers = prices.filter(({ pending }) => pending).map(({ name }) => name)
+  if (tiers.length === 0) return []
+  return [
+    language === 'en'
+      ? `${tiers.join(', ')}: nobody’s observation by the tier’s own draw is complete yet; until then, this is of those who entered with it.`
+      : `${tiers.join('、')}：阶段内随机者的观察期均未满，此前按从该阶段进入的人计算。`,
   ]
 }
 

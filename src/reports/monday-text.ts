@@ -1,7 +1,7 @@
 import type { Chart, LineChart } from '../charts/chart.ts'
 import { absenceSentences } from './absences.ts'
 import { annotationNotes, marksOf } from './annotations.ts'
-import { benefitCell, isFree, priceCell, valueNotes } from './cost-text.ts'
+import { benefitCell, isFree, pendingNotes, priceCell, valueNotes } from './cost-text.ts'
 import type { Effect } from './effect.ts'
 import { aboutLines } from './freshness.ts'
 import { left, right } from './layout.ts'
@@ -75,6 +75,7 @@ export function mondaySheet(data: MondayData, style: TextStyle): Sheet {
         ? []
         : [`${speech.word('acquisition')}${en ? ': ' : '：'}${speech.money(data.cost.acquisition)}`]),
       ...valueNotes(data.cost, speech),
+      ...pendingNotes(data.cost.prices, speech),
       ...annotationNotes(data.annotations, speech),
     ],
   }

@@ -24,6 +24,8 @@ export interface Price {
   readonly name: string
   /** Of a tier's own draw, whose groups have not the sizes they were drawn with: no price is one. */
   readonly off: boolean
+  /** The tier draws by itself, and of nobody who drew is the window over: until then it is of those who entered with it. */
+  readonly pending: boolean
   readonly withLabour: CostPerRecall | NotEnough
   readonly withoutLabour: CostPerRecall | NotEnough
   /** λΔE − ΔC a head, at the campaign's value of a recall. */
@@ -89,11 +91,17 @@ interface Counted {
 export function pricesOf(counted: Counted, tiers: readonly string[]): Price[] {
   const entered = new Set([...counted.people, ...counted.stages].map(({ tier }) => tier))
   const draws = new Set(counted.stages.filter(({ arm }) => arm === 'holdout').map(({ tier }) => tier))
+  const versions = [...counted.question.split.values()]
+  const priceOfTier = (tier: string): Price =>
+    draws.has(tier)
+      ? priceOfDraw(counted, tier)
+      : {
+          ...priceOfPeople(counted, tier, tier),
+          pending: versions.some(({ tiers: held }) => (held?.get(tier) ?? 0) > 0),
+        }
   return [
     priceOfPeople(counted, '', undefined),
-    ...tiers
-      .filter((tier) => entered.has(tier))
-      .map((tier) => (draws.has(tier) ? priceOfDraw(counted, tier) : priceOfPeople(counted, tier, tier))),
+    ...tiers.filter((tier) => entered.has(tier)).map(priceOfTier),
   ]
 }
 
@@ -151,6 +159,7 @@ function priceOf(
   return {
     name,
     off,
+    pending: false,
     withLabour: 'kind' in paid ? paid : costPerRecall(paid, { shown }),
     withoutLabour: 'kind' in unpaid ? unpaid : costPerRecall(unpaid, { shown }),
     benefit:

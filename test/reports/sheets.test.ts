@@ -446,6 +446,49 @@ it('prices a tier’s own draw by all that was booked from entering it on: what 
   expect(first?.benefit?.value).toBeCloseTo(3_000_000 - 1_100_000, 3)
 })
 
+it('says that a tier’s figures are of who entered with it for as long as nobody of its own draw is complete', async () => {
+  const early = await writeHistory(
+    database,
+    'early',
+    { first: ['hello'], second: ['more'] },
+    { drawing: ['second'] },
+  )
+  for (const tier of ['first', 'second']) {
+    await early.assign({ arm: 'treated', tier, count: 200, recalled: 100 })
+    await early.assign({ arm: 'holdout', tier, count: 100, recalled: 20 })
+  }
+  await execute(
+    database,
+    sql`UPDATE stages SET entered_at = ${day(10)}, arm = CASE WHEN contact_id % 2 = 0 THEN 'holdout' ELSE 'treated' END
+        WHERE drawn`,
+  )
+  const tiers = new Map([
+    ['first', 0],
+    ['second', 0.5],
+  ])
+  const told = async (now: Date) => {
+    await rollUp(database, now, RULES)
+    const asked = question({
+      campaign: 'early',
+      now,
+      split: new Map([[1, { holdout: 1 / 3, control: 0, tiers }]]),
+    })
+    const monday = sheetReports.monday.format(await readMonday(database, asked), english)
+    const cost = sheetReports.cost.format(await readCost(database, asked), chinese)
+    return [monday.replaceAll(/\s+/g, ' '), cost.replaceAll(/\s+/g, ' ')]
+  }
+  const notes = [
+    '* second: nobody’s observation by the tier’s own draw is complete yet; until then, this is of those who entered with it.',
+    '* second：阶段内随机者的观察期均未满，此前按从该阶段进入的人计算。',
+  ]
+  const before = await told(day(35))
+  const after = await told(day(45))
+  for (const [at, note] of notes.entries()) {
+    expect(before[at]).toContain(note)
+    expect(after[at]).not.toContain(note)
+  }
+})
+
 describe('Monday', () => {
   it('sets the last complete week against the one before, and the running one at its age', async () => {
     await write()
