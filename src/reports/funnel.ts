@@ -230,9 +230,16 @@ function notesOf({ sent, delivered }: ReturnType<typeof stepsOf>, { language }: 
   ]
 }
 
-function reconciles({ holds, opened, episodes, counted }: FunnelData, speech: Speech) {
+function reconciles({ holds, opened, episodes, counted, freshness: { stale } }: FunnelData, speech: Speech) {
   const en = speech.language === 'en'
   const n = speech.count
+  // Runs are told of as they are now: whom they took in since is in no sum yet, and none is missing.
+  if (!holds && stale > 0) {
+    const text = en
+      ? `Whether everything adds up can be told once ${n(stale)} ${stale === 1 ? 'day is' : 'days are'} counted again.`
+      : `${n(stale)} 天待重新统计，统计后方可核对人数。`
+    return { text, tone: 'plain' as const }
+  }
   if (holds) {
     return {
       text: en ? 'Everything adds up, to the last person.' : '所有人数逐一对上。',

@@ -196,6 +196,22 @@ describe('the funnel', () => {
       'It does not add up: the runs took in 2,100, 2,107 are',
     )
   })
+
+  it('takes nobody for missing who was taken in since it was counted', async () => {
+    await history.assign({ arm: 'treated', count: 20 })
+    await rollUp(database, NOW, RULES)
+    await history.assign({ arm: 'treated', count: 5, at: day(7) })
+    const told = async () => {
+      const data = await readFunnel(database, question())
+      return [english, chinese].map((style) => sheetReports.funnel.sheet(data, style).sentences[0])
+    }
+    expect(await told()).toEqual([
+      { text: 'Whether everything adds up can be told once 1 day is counted again.', tone: 'plain' },
+      { text: '1 天待重新统计，统计后方可核对人数。', tone: 'plain' },
+    ])
+    await rollUp(database, NOW, RULES)
+    expect((await told())[0]?.tone).toBe('good')
+  })
 })
 
 describe('the lift', () => {
