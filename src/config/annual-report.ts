@@ -18,6 +18,9 @@ export interface DataValue {
 /** The days a report looks back on. */
 const YEAR = 365
 
+/** Names under which an event may say what it was about, the most telling first. */
+const SUBJECTS = ['product', 'name', 'title', 'category'] as const
+
 /** What `data: annual-report` gives a template. Money in currency units, moments as ISO 8601 text. */
 export const ANNUAL_REPORT: readonly DataValue[] = [
   { path: 'report.member_since', description: 'Sign-up, or the first activity where that is not known' },
@@ -29,7 +32,7 @@ export const ANNUAL_REPORT: readonly DataValue[] = [
   { path: 'report.spend', description: 'What they came to' },
   {
     path: 'report.favourite',
-    description: 'What was ordered or liked most often; absent where events do not say',
+    description: `What was ordered or liked most often, by the first of the properties ${SUBJECTS.map((name) => `\`${name}\``).join(', ')} that an event has; absent where none has one`,
   },
   { path: 'report.favourites', description: 'How many things were liked or put on a list' },
   {
@@ -55,8 +58,6 @@ export const REPORT_VARIABLES: ReadonlySet<string> = new Set([
   ...['month', 'spend', 'orders', 'active_days'].map((name) => `report.months[].${name}`),
 ])
 
-/** Names under which an event may say what it was about, the most telling first. */
-const SUBJECTS = ['product', 'name', 'title', 'category'] as const
 /** Event types that mean something was liked. */
 const LIKES = ['favourite_added', 'like', 'favourite', 'favorite', 'wishlist']
 
