@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { Workspace } from '../config/workspace.ts'
 import type { Session } from '../database/connect.ts'
+import { isGone } from '../database/outage.ts'
 import { signingSecrets } from '../database/signing-keys.ts'
 import { type Purpose, readToken, type SigningKeys, signingKey, signToken } from '../tokens/token.ts'
 
@@ -16,13 +17,27 @@ export async function readSigningKeys(session: Session): Promise<SigningKeys> {
   return { current, verifying: new Map(keys.map((key) => [key.id, key])) }
 }
 
+/** {@link readSigningKeys}, and while the database is away the keys that were read last. */
+export function recallSigningKeys(session: Session): () => Promise<SigningKeys> {
+  let last: SigningKeys | undefined
+  return async () => {
+    try {
+      last = await readSigningKeys(session)
+    } catch (error) {
+      if (!last || !isGone(error)) throw error
+    }
+    return last
+  }
+}
+
 /** What a link that was signed for `purpose` says by now; undefined where it is none of ours. */
 export async function readLink(
   { database, clock }: { readonly database: Session; readonly clock: Clock },
   purpose: Purpose,
   token: string,
+  readKeys = () => readSigningKeys(database),
 ): Promise<string | undefined> {
-  const reading = readToken(await readSigningKeys(database), purpose, token, clock.now())
+  const reading = readToken(await readKeys(), purpose, token, clock.now())
   return reading.outcome === 'read' ? reading.payload : undefined
 }
 

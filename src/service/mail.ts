@@ -5,6 +5,7 @@ import { isMachine } from '../channels/email/machine.ts'
 import { type Referred, readReference } from '../channels/reference.ts'
 import { recordReceipts } from '../outcomes/receipts.ts'
 import { secondsSinceSent } from '../outcomes/sent-to.ts'
+import type { SigningKeys } from '../tokens/token.ts'
 import { readLink, readSigningKeys } from './links.ts'
 import type { Runtime } from './runtime.ts'
 import { ownerOf, unsubscribe } from './unsubscribing.ts'
@@ -16,20 +17,37 @@ const CHANNEL = 'email'
 /** Characters an event may be known by; of a longer link the hash, for two may begin alike. */
 const LONGEST_ID = 300
 
-/** What a followed link leads to; undefined where its token is not one of ours. The click is recorded. */
+/** Where a link leads. */
+export interface FollowedLink {
+  readonly url: string
+  /** Why the click could not be recorded. */
+  readonly lost?: unknown
+}
+
+/**
+ * What a followed link leads to; undefined where its token is not one of ours. The click is recorded.
+ * @param readKeys of signed links; by default, those of now
+ */
 export async function followLink(
   runtime: Runtime,
   token: string,
   userAgent: string | undefined,
-): Promise<{ url: string } | undefined> {
-  const payload = await readLink(runtime, 'click', token)
+  readKeys?: () => Promise<SigningKeys>,
+): Promise<FollowedLink | undefined> {
+  const payload = await readLink(runtime, 'click', token, readKeys)
   const click = payload === undefined ? undefined : parseClick(payload)
   const message = click && readReference(click.reference)
   if (!click || !message) return undefined
-  // A scanner follows every link of a mail before anybody sees it: it is led on, and is no click.
-  if (!(await isByMachine(runtime, message, userAgent)))
-    await record(runtime, message, 'clicked', `click ${click.url}`, click.url)
-  return { url: click.url }
+  const { url } = click
+  try {
+    // A scanner follows every link of a mail before anybody sees it: it is led on, and is no click.
+    if (!(await isByMachine(runtime, message, userAgent)))
+      await record(runtime, message, 'clicked', `click ${url}`, url)
+    return { url }
+  } catch (lost) {
+    // Whoever follows it has nothing to do with our records.
+    return { url, lost }
+  }
 }
 
 /** Records that a message's pictures were loaded, by a person or by a machine. */

@@ -45,8 +45,8 @@ export async function clickThrough(
       const [, token] = LINK.exec(html) ?? []
       if (token === undefined) continue
       runtime.clock.set(new Date(at - LEADS))
-      if (!(await followLink(runtime, token, BROWSER)))
-        throw new Error(`a link of ${externalId}’s mail leads nowhere`)
+      const link = await followLink(runtime, token, BROWSER)
+      if (!link || link.lost !== undefined) throw new Error(`a link of ${externalId}’s mail leads nowhere`)
     }
   } finally {
     runtime.clock.set(now)

@@ -96,7 +96,7 @@ export function composeWeb(dependencies: WebDependencies): Hono {
   app.route('/', healthApi({ database, isDraining }))
   app.route('/', receiptsApi({ runtime }))
   app.route('/', devicesApi({ database, clock, keys }))
-  app.route('/', mailApi({ runtime }))
+  app.route('/', mailApi({ runtime, onError }))
   app.route('/', contactsApi({ runtime, keys }))
   app.route('/', preferencesPages({ runtime }))
   app.route('/', redemptionsApi({ runtime, keys }))

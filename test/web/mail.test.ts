@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { trackHtml, unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { referenceOf } from '../../src/channels/reference.ts'
 import { manualClock } from '../../src/clock.ts'
@@ -14,6 +14,7 @@ import { composeWeb } from '../../src/web/server.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { type TestChannel, testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
+import { withFullDisk } from '../support/full-disk.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 // What links of a mail lead to, over the composed web side, on what the pipeline really sent.
@@ -92,6 +93,38 @@ describe('a link', () => {
       expect(answer.headers.get('location')).toBe('https://a.example/x?y=1&z')
     }
     expect(await events()).toEqual([{ kind: 'clicked', detail: 'https://a.example/x?y=1&z' }])
+  })
+
+  it('leads on while the database is away or has no room, and the log hears of the click that is lost', async () => {
+    const { click } = tracked()
+    const heard: string[] = []
+    const web = composeWeb({
+      runtime: shop.runtime,
+      onError: (where, error) => heard.push(`${where}: ${String(error)}`),
+    })
+    const follow = async () => (await web.request(click, { headers: AGENT })).headers.get('location')
+    await withFullDisk(shop.database, 'delivery_events', async () => {
+      expect(await follow()).toBe('https://a.example/x?y=1&z')
+    })
+    const refused = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' })
+    const pool = vi.spyOn(shop.database.client, 'connect').mockRejectedValue(refused as never)
+    const asked = vi.spyOn(shop.database.client, 'query').mockRejectedValue(refused as never)
+    try {
+      expect(await follow()).toBe('https://a.example/x?y=1&z')
+      // What has to be done is not said to be.
+      const unsubscription = await web.request(path(unsubscribeUrl(links(), message)), { method: 'POST' })
+      expect(unsubscription.status).toBe(500)
+    } finally {
+      asked.mockRestore()
+      pool.mockRestore()
+    }
+    expect(heard.slice(0, 2)).toEqual([
+      'GET /c/:token: error: no room',
+      'GET /c/:token: Error: connect ECONNREFUSED 10.0.0.1:5432',
+    ])
+    expect(await events()).toEqual([])
+    await follow()
+    expect(await events()).toHaveLength(1)
   })
 
   it('is another click than a second long link that begins alike, each once', async () => {

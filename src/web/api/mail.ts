@@ -5,11 +5,11 @@ import { LINK_PATHS } from '../../channels/email/links.ts'
 import type { Referred } from '../../channels/reference.ts'
 import { isLeavingReason } from '../../config/reasons.ts'
 import { type Language, languageOf } from '../../reports/words.ts'
-import { openLinks, preferencesUrl } from '../../service/links.ts'
+import { openLinks, preferencesUrl, recallSigningKeys } from '../../service/links.ts'
 import { followLink, recordOpening, takeReturnedMail } from '../../service/mail.ts'
 import type { Runtime } from '../../service/runtime.ts'
 import { ownerOf, readUnsubscribeLink, recordReason, unsubscribe } from '../../service/unsubscribing.ts'
-import { refuse } from '../answers.ts'
+import { refuse, routeOf } from '../answers.ts'
 import { DOCUMENT_POLICY } from '../pages/document.tsx'
 import { askPage, brokenPage, DONE, donePage, erasedPage, HEARD, nobodyPage } from '../pages/unsubscribe.tsx'
 import { readAs } from '../requests.ts'
@@ -18,8 +18,16 @@ import { readAs } from '../requests.ts'
 const PIXEL = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
 
 /** What links and pictures of a mail lead to, and where returned mail is posted. Tokens are the only credentials. */
-export function mailApi({ runtime }: { runtime: Runtime }): Hono {
+export function mailApi({
+  runtime,
+  onError,
+}: {
+  runtime: Runtime
+  /** Hears of a click that could not be recorded. */
+  onError(where: string, error: unknown, request: string): void
+}): Hono {
   const brand = runtime.workspace.name
+  const readKeys = recallSigningKeys(runtime.database)
   const page = (c: Context, content: ReturnType<typeof askPage>, status: 200 | 404 | 410 = 200) =>
     c.html(content, status, {
       'Content-Security-Policy': DOCUMENT_POLICY,
@@ -43,8 +51,9 @@ export function mailApi({ runtime }: { runtime: Runtime }): Hono {
 
   return new Hono()
     .get(`${LINK_PATHS.click}/:token`, async (c) => {
-      const link = await followLink(runtime, c.req.param('token'), agentOf(c))
+      const link = await followLink(runtime, c.req.param('token'), agentOf(c), readKeys)
       if (!link) return page(c, brokenPage(languageOfReader(c), brand), 404)
+      if (link.lost !== undefined) onError(routeOf(c), link.lost, c.get('requestId'))
       return c.body(null, 302, {
         Location: link.url,
         'Cache-Control': 'no-store',
