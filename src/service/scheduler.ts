@@ -8,10 +8,11 @@ import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubt
 import { forgetAbsences } from '../touchpoints/absences.ts'
 import { watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
 import { heedClock } from '../touchpoints/clock-seen.ts'
-import { dispatchDue } from '../touchpoints/dispatch.ts'
+import { type Batch, dispatchDue } from '../touchpoints/dispatch.ts'
 import type { Engine } from '../touchpoints/engine.ts'
 import { jobOf } from '../touchpoints/jobs.ts'
 import { type JobQueue, openQueue } from '../touchpoints/queue.ts'
+import { unqueue } from '../touchpoints/recovery.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { sendDueDigest } from './digest.ts'
 import { type Loop, restAfter, startLoop } from './loop.ts'
@@ -139,7 +140,7 @@ function createDispatcher(runtime: Runtime, queue: JobQueue, pace: SchedulerPace
 
 /**
  * Hands what is due to the queue. The next batch is taken while the queue swallows the one before; one that gets lost comes
- * back by its lease.
+ * back by its lease, and one that is refused at once.
  * @param room batches that are handed over at most
  * @returns how many were
  * @throws what the queue says where it takes none
@@ -150,16 +151,32 @@ export async function enqueueBatches(
   room: number,
 ): Promise<number> {
   const adding: Promise<void>[] = []
+  const refused: Batch[] = []
+  let why: unknown
   const handed = await dispatchDue(
     runtime.database,
     { now: runtime.clock.now(), jobs: room, lease: runtime.worker.leases?.queued, rates: runtime.rates },
     async (batch) => {
-      const added = queue.add([jobOf(batch)])
+      // What refuses one refuses the next: each that is taken nevertheless waits for its lease.
+      if (refused.length > 0) {
+        refused.push(batch)
+        throw why
+      }
+      const added = queue.add([jobOf(batch)]).catch((error: unknown) => {
+        refused.push(batch)
+        why = error
+        throw error
+      })
       // It is asked for what became of it at the end; a refusal that nobody hears until then would end the process.
       added.catch(() => {})
       adding.push(added)
     },
-  ).finally(() => Promise.allSettled(adding))
+  ).finally(async () => {
+    await Promise.allSettled(adding)
+    const keys = refused.flatMap((batch) => batch.keys)
+    // Where the database is away as well, they come back by their lease.
+    if (keys.length > 0) await unqueue(runtime.database, keys).catch(() => {})
+  })
   await Promise.all(adding)
   return handed
 }

@@ -4,6 +4,7 @@ import { execute, preparedRows, rows, type Session } from '../database/connect.t
 import { expectedCostRows, grantedWith } from '../offers/conclusion.ts'
 import { countedDoubts } from './breakers.ts'
 import { HELD_FOR } from './holds.ts'
+import { keyTable, type TouchpointKey } from './keys.ts'
 import { rememberTried, type Settlement } from './lifecycle.ts'
 import { freedWith } from './rates.ts'
 
@@ -80,6 +81,23 @@ export async function reclaimExpired(
       (SELECT count(*) FROM gone) AS uncertain`,
   )
   return swept ?? { released: 0, repeated: 0, uncertain: 0 }
+}
+
+/**
+ * queued → planned: what the queue took no job for, with the places that were taken for it. Where a worker has it after all, it
+ * is left alone.
+ */
+export async function unqueue(session: Session, keys: readonly TouchpointKey[]): Promise<void> {
+  await execute(
+    session,
+    sql`WITH refused AS MATERIALIZED (
+        SELECT t.* FROM (SELECT * FROM ${keyTable(keys)} ORDER BY contact_id, touchpoint_id) k
+        CROSS JOIN LATERAL (SELECT * FROM touchpoints t
+          WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id AND t.state = 'queued' FOR UPDATE) t
+      ), ${freedWith(sql`refused`)}
+      UPDATE touchpoints t SET state = 'planned', lease_until = NULL FROM refused r
+      WHERE t.contact_id = r.contact_id AND t.touchpoint_id = r.touchpoint_id`,
+  )
 }
 
 /**

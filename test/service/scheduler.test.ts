@@ -89,7 +89,12 @@ it('looks for what is due each minute, also of a clock that was put back', async
 
 it('outlives a queue that refuses a batch while the next is taken, and tells of it', async () => {
   const clock = manualClock(new Date('2026-03-02T09:00:00Z'))
-  const shop = await openShop({ database: await freshDatabase(), clock, channels: [testChannel('log')] })
+  const shop = await openShop({
+    database: await freshDatabase(),
+    clock,
+    channels: [testChannel('log')],
+    workspace: `${WORKSPACE}rates: { log: { at_most: 3 per 1h } }\n`,
+  })
   await shop.importContacts([{ external_id: 'a' }])
   await shop.importActivity([{ external_id: 'a', type: 'session', occurred_at: '2026-02-20T09:00:00Z' }])
   for (const name of ['first', 'second', 'third']) {
@@ -103,6 +108,13 @@ it('outlives a queue that refuses a batch while the next is taken, and tells of 
     const full = new Error('OOM command not allowed when used memory > maxmemory')
     const queue = { add: () => Promise.reject(full) }
     await expect(enqueueBatches(shop.runtime, queue, 4)).rejects.toBe(full)
+    // Once the queue has room, nothing waits for a lease, nor for a place in the rate.
+    const states = await rows(shop.database, sql`SELECT DISTINCT state, lease_until FROM touchpoints`)
+    expect(states).toEqual([{ state: 'planned', lease_until: null }])
+    const handed: unknown[] = []
+    const open = { add: async (jobs: readonly unknown[]) => void handed.push(...jobs) }
+    expect(await enqueueBatches(shop.runtime, open, 4)).toBe(3)
+    expect(handed).toHaveLength(3)
   } finally {
     process.off('unhandledRejection', hear)
   }
