@@ -225,6 +225,24 @@ const refusals: [
     '10000000000 CNY',
     'expected at most 9007199254, which is what is counted exactly, found 10000000000 CNY',
   ],
+  [
+    'a stock with a point between its thousands',
+    [['stock: 20000', 'stock: 2.000']],
+    '2.000',
+    'a point stands before decimals; write 2000, or 2',
+  ],
+  [
+    'an amount with a point between its thousands',
+    [['liability: 10000 CNY', 'liability: 10000 CNY, spend: 10.000 CNY per day']],
+    '10.000 CNY per day',
+    'a point stands before decimals; write 10000 CNY per day, or 10 CNY per day',
+  ],
+  [
+    'an amount that is a fraction as well',
+    [['amount: 5 CNY', 'amount: 1.250 CNY']],
+    '1.250 CNY',
+    'a point stands before decimals; write 1250 CNY, or 1.25 CNY',
+  ],
   ['bad enum', [['then: skip', 'then: skpi']], 'skpi', 'expected defer or skip, found `skpi`', 'skip'],
   [
     'offer kind',

@@ -13,6 +13,7 @@ import { anyUnread, lacksSteps, unread } from './unread.ts'
 export function checkOffers(checked: Checked): Problem[] {
   return [
     ...checkUse(checked),
+    ...checkThousands(checked),
     ...checkCodes(checked),
     ...checkBenefits(checked),
     ...checkCurrency(checked),
@@ -149,6 +150,26 @@ function* checkCurrency({ campaign, document, workspace, doubtful }: Checked): G
         expected: workspace.currency,
       },
     )
+  }
+}
+
+/**
+ * `3.000 EUR`, and a stock of `2.000`: as much of the world writes thousands, and three and two as read here. Nobody writes a
+ * last decimal of nought but so.
+ */
+function* checkThousands({ campaign, document }: Checked): Generator<Problem> {
+  const stocks = Object.keys(campaign.offers ?? {}).map((name) => ['offers', name, 'stock'])
+  const lines = document.text.split('\n')
+  for (const path of [...stocks, ...[...amountsOf(campaign)].map((each) => each.path)]) {
+    // A number has lost its noughts once it is read.
+    const { line = 1, column = 1 } = document.locate(path)
+    const written = lines[line - 1]?.slice(column - 1) ?? ''
+    const [found, whole, digits, unit = ''] =
+      /^["']?([1-9]\d{0,2})\.(\d\d0)(?![\d.])( [A-Z]{3}(?: per day)?)?/.exec(written) ?? []
+    if (found === undefined) continue
+    const meant = [`${whole}${digits}${unit}`, `${Number(`${whole}.${digits}`)}${unit}`]
+    const message = `a point stands before decimals; write ${meant.join(', or ')}`
+    yield finding(document, path, message, { found: found.replace(/^["']/, '') })
   }
 }
 
