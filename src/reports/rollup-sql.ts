@@ -130,7 +130,7 @@ function gatherMessages({ day }: CohortDay): SQL {
     CREATE TEMP TABLE cohort_messages ON COMMIT DROP AS
     SELECT m.*, coalesce(v.delivered, false) AS delivered, coalesce(v.opened, false) AS opened,
       coalesce(v.clicked, false) AS clicked, coalesce(v.bounced, false) AS bounced,
-      coalesce(v.complained, false) AS complained, v.complained_at,
+      coalesce(v.complained, false) AS complained, v.complained_at, v.unsubscribed_at,
       CASE WHEN v.delivered_at IS NOT NULL
         THEN greatest(0, extract(epoch FROM v.delivered_at - m.settled_at))::bigint END AS seconds
     FROM (
@@ -154,6 +154,7 @@ function gatherMessages({ day }: CohortDay): SQL {
         bool_or(d.kind = 'opened') AS opened, bool_or(d.kind = 'clicked') AS clicked,
         bool_or(d.kind = 'hard_bounce') AS bounced, bool_or(d.kind = 'complaint') AS complained,
         min(d.occurred_at) FILTER (WHERE d.kind = 'complaint') AS complained_at,
+        min(d.occurred_at) FILTER (WHERE d.kind = 'unsubscribed') AS unsubscribed_at,
         min(d.occurred_at) FILTER (WHERE d.kind = 'delivered') AS delivered_at
       FROM delivery_events d WHERE d.contact_id = m.contact_id AND d.touchpoint_id = m.touchpoint_id
     ) v ON m.state = 'sent'`
@@ -220,7 +221,9 @@ function countPeople({ campaign, day }: CohortDay): SQL {
       count(*), count(*) FILTER (WHERE c.contaminated), count(c.returned_at), sum(c.y),
       count(*) FILTER (WHERE a.active_7), count(*) FILTER (WHERE a.active_30), count(*) FILTER (WHERE a.active_90),
       ${sum(sql`a.orders_30`)}, ${sum(sql`a.full_price_30`)}, count(*) FILTER (WHERE a.full_price_30 > 0),
-      count(*) FILTER (WHERE o.opted_out), count(*) FILTER (WHERE o.complained OR m.complained_at <= c.window_ends_at),
+      -- By a message, too: the address may be another by now, and who was erased has none.
+      count(*) FILTER (WHERE o.opted_out OR m.unsubscribed_at <= c.window_ends_at),
+      count(*) FILTER (WHERE o.complained OR m.complained_at <= c.window_ends_at),
       count(*) FILTER (WHERE a.uninstalled OR o.uninstalled), ${sum(sql`m.touches`)},
       ${sum(sql`k.spend`)}, ${sum(sql`k.liability`)}, ${sum(sql`k.labour`)},
       coalesce(sum(${total}::numeric ^ 2), 0), ${sum(sql`${total} * c.y`)},
@@ -234,7 +237,8 @@ function countPeople({ campaign, day }: CohortDay): SQL {
     LEFT JOIN cohort_costs k USING (contact_id, episode_id)
     LEFT JOIN cohort_margins e USING (contact_id, episode_id)
     LEFT JOIN (
-      SELECT contact_id, episode_id, count(*) FILTER (WHERE state = 'sent') AS touches, min(complained_at) AS complained_at
+      SELECT contact_id, episode_id, count(*) FILTER (WHERE state = 'sent') AS touches, min(complained_at) AS complained_at,
+        min(unsubscribed_at) AS unsubscribed_at
       FROM cohort_messages GROUP BY contact_id, episode_id
     ) m USING (contact_id, episode_id)
     CROSS JOIN LATERAL (

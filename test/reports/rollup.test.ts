@@ -678,6 +678,23 @@ describe('what is rolled up', () => {
     await execute(database, sql`DELETE FROM touchpoints`)
   })
 
+  it('counts who left by a message also where its address is theirs no more', async () => {
+    const made = await history.assign({ arm: 'treated', count: 5, at: day(0) })
+    const [renamed, erased, late, clicked] = made.map(({ contactId }) => contactId)
+    await execute(
+      database,
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
+          SELECT contact_id, touchpoint_id, said.kind, said.kind, said.at, said.at FROM touchpoint_records
+          JOIN (VALUES (${renamed}::bigint, 'unsubscribed', ${day(30)}::timestamptz), (${erased}, 'unsubscribed', ${day(1)}),
+            (${late}, 'unsubscribed', ${day(30.1)}), (${clicked}, 'clicked', ${day(1)})) AS said(contact_id, kind, at)
+            USING (contact_id)`,
+    )
+    await execute(database, sql`DELETE FROM contacts WHERE contact_id = ${erased}`)
+    await rollUp(database, day(60), RULES)
+    const found = await rows(database, sql`SELECT assigned, opted_out FROM report_people`)
+    expect(found).toEqual([{ assigned: 5, opted_out: 2 }])
+  })
+
   it('counts who left by an address of theirs, in which way, and only within the window', async () => {
     const made = await history.assign({ arm: 'treated', count: 6, at: day(0) })
     const ids = made.map(({ contactId }) => contactId)
