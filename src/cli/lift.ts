@@ -4,6 +4,7 @@ import { nearest } from '../config/nearest-name.ts'
 import { delimiterHint } from '../contacts/mapping.ts'
 import { numberReader } from '../contacts/numbers.ts'
 import { type FileRow, openRows } from '../contacts/rows.ts'
+import { yesOrNo } from '../contacts/yes-or-no.ts'
 import { WinbackError } from '../errors.ts'
 import {
   type ArmSums,
@@ -281,19 +282,13 @@ function pickerOf(
   }
 }
 
-const YES = ['true', 'yes', 'y', '是', 'wahr', 'ja', 'j', 'oui', 'vrai', 'sí', 'si', 'sì', 'sim']
-const NO = ['false', 'no', 'n', '否', 'falsch', 'nein', 'non', 'faux', 'não', 'nao']
-const YES_OR_NO: ReadonlyMap<string, number> = new Map([
-  ...YES.map((word) => [word, 1] as const),
-  ...NO.map((word) => [word, 0] as const),
-])
-
 /** A number, or what is wrong with it. An empty outcome is no "no": who wrote the file must say so. */
 function amountOf(value: unknown, decimal: '.' | ','): number | string {
   if (typeof value === 'boolean') return value ? 1 : 0
   const text = String(value ?? '').trim()
   if (text === '') return 'is empty; write 0 where nothing came of it'
-  const known = YES_OR_NO.get(text.toLowerCase()) ?? numberReader(decimal)(value)
+  const said = yesOrNo(text)
+  const known = said === undefined ? numberReader(decimal)(value) : Number(said)
   if (known !== undefined) return known
   const hint =
     decimal === '.' && numberReader(',')(value) !== undefined

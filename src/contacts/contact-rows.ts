@@ -8,6 +8,7 @@ import { standsForNothing } from './nothing.ts'
 import { numberExpected, numberReader } from './numbers.ts'
 import type { RowValues } from './rows.ts'
 import { unstorable } from './text.ts'
+import { yesOrNo } from './yes-or-no.ts'
 
 // A row of a file as a contact: read, normalised and typed, or refused with the reason.
 
@@ -201,12 +202,10 @@ function attributeConverter(
     }
     case 'bool':
       return (value) => {
-        if (typeof value === 'boolean') return { value }
-        const text = String(value).trim().toLowerCase()
-        if (['true', 't', 'yes', 'y', '1'].includes(text)) return { value: true }
-        return ['false', 'f', 'no', 'n', '0'].includes(text)
-          ? { value: false }
-          : wrong(value, 'expected true or false, yes or no, 1 or 0')
+        const said = typeof value === 'boolean' ? value : yesOrNo(String(value))
+        return said === undefined
+          ? wrong(value, 'expected true or false, yes or no, 1 or 0')
+          : { value: said }
       }
     case 'timestamp':
       return (value) => {

@@ -266,7 +266,7 @@ u2,,,,,,,,,
 
   it('says what an attribute is expected to be written like, and of a phone number that a spreadsheet shortened it', async () => {
     const database = await emptiedDatabase()
-    const rowsOf = 'u1,ja,\nu2,,"4,5"\nu3,,viele\n'
+    const rowsOf = 'u1,vielleicht,\nu2,,"4,5"\nu3,,viele\n'
     const { reasons } = await importContacts(
       database,
       file('german.csv', `external_id,vip,points\n${rowsOf}`),
@@ -287,6 +287,17 @@ u2,,,,,,,,,
         },
       ],
     })
+  })
+
+  it('reads yes and no as spreadsheets write them in other languages, and as databases do', async () => {
+    const database = await emptiedDatabase()
+    const said = ['WAHR', 'falsch', 'ja', '是', '否', 'Oui', 't', '0']
+    const rowsOf = said.map((word, at) => `u${at},${word}\n`).join('')
+    const path = file('vip.csv', `external_id,vip\n${rowsOf}`)
+    expect(await importContacts(database, path, options())).toMatchObject({ inserted: 8, rejected: 0 })
+    expect((await contacts(database)).map(({ attributes }) => attributes)).toEqual(
+      [true, false, true, true, false, true, true, false].map((vip) => ({ vip })),
+    )
   })
 
   it('puts bad rows into the reject file with line and reason, and takes the rest', async () => {
