@@ -150,6 +150,9 @@ async function rollUpDay(
           SELECT FROM episodes e WHERE e.campaign = ${campaign} AND e.assigned_at >= ${day}::date AND e.assigned_at < ${day}::date + 1
             -- A receipt may be under way that saw the episode open: it is over once it has been for a day.
             AND (e.ended_at IS NULL OR e.ended_at > ${earlier(now, 86_400)}))
+          -- Episodes of whoever was erased ended at once, and their window is not over: complete is what was counted after it.
+          OR EXISTS (SELECT FROM report_people p WHERE p.campaign = ${campaign} AND p.day = ${day}::date
+            AND p.final_at > ${now}::timestamptz)
           -- The windows of tiers' own draws and of variants begin later than the episode's, and end later.
           OR EXISTS (SELECT FROM report_stages s WHERE s.campaign = ${campaign} AND s.day = ${day}::date
             AND s.final_at > ${earlier(now, 86_400)})

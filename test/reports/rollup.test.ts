@@ -431,6 +431,18 @@ describe('what is rolled up', () => {
     expect(await told(day(60))).toMatchObject({ matured: 90, line: 90, week: '2026-01-05', month: 90 })
   })
 
+  it('is complete when its window is over, also where everybody was erased before', async () => {
+    await history.assign({ arm: 'treated', count: 9, recalled: 6, at: day(4) })
+    await execute(database, sql`UPDATE episodes SET ended_at = ${day(6)}, end_reason = 'erased'`)
+    const complete = async (now: Date) => {
+      await rollUp(database, now, RULES)
+      const cells = await readPeople(database, { campaign: 'graded', now }, [])
+      return cells.reduce((sum, { final, assigned }) => sum + (final ? assigned : 0), 0)
+    }
+    expect(await complete(day(20))).toBe(0)
+    expect(await complete(day(34.5))).toBe(9)
+  })
+
   it('never differs from a rebuild, whatever happens in whatever order', async () => {
     const act = fc.record({
       what: fc.constantFrom(
