@@ -452,6 +452,10 @@ describe('problems', () => {
     expect(problemsOf({ 'b.en.hbs': withSubject('x') }, ['de', 'en'])).toEqual([
       'templates/b.de.hbs warning the template `b` is missing in de, the first of `locales`: nobody gets it but those who read en',
     ])
+    // In a language that nobody is written to in, nobody gets it either.
+    const unread = { 'b.en.hbs': withSubject('x'), 'b.fr.hbs': withSubject('x') }
+    expect(problemsOf(unread, ['de', 'en'])[0]).toMatch(/nobody gets it but those who read en$/)
+    expect(problemsOf({ 'b.fr.hbs': withSubject('x') }, ['de'])[0]).toMatch(/`locales`: nobody gets it$/)
     const second = parseTemplates({ 'b.en.hbs': withSubject('x') }, { locales: ['de', 'en'] })
     expect(second.problems()).not.toMatchObject([{ found: expect.anything() }])
   })

@@ -185,9 +185,13 @@ function missingLanguages(
         .find((source) => source !== undefined)
       const lack = segments.length === 0 ? 'missing' : `there only for ${segments.join(', ')}`
       // What is not there in the first language is no fallback for anybody.
+      const readers = locales.filter((each) =>
+        localeChain(each, undefined).some((known) => general.some((source) => source.locale === known)),
+      )
+      const others = readers.length === 0 ? '' : ` but those who read ${readers.join(', ')}`
       const alone =
         locale === locales[0] && !instead && general.length > 0
-          ? `, the first of \`locales\`: nobody${segments.length === 0 ? '' : ' else'} gets it but those who read ${general.map((source) => source.locale).join(', ')}`
+          ? `, the first of \`locales\`: nobody${segments.length === 0 ? '' : ' else'} gets it${others}`
           : ''
       problems.push({
         severity: general.length > 0 ? 'warning' : 'error',
