@@ -38,7 +38,7 @@ export function formatSignals(
   })
   const lines = [
     say({
-      en: `Signals of ${count(contacts)} contacts; ${count(waiting)} wait to be recomputed${recomputed > 0 ? just : ''}.`,
+      en: `Signals of ${count(contacts)} contact${contacts === 1 ? '' : 's'}; ${count(waiting)} wait${waiting === 1 ? 's' : ''} to be recomputed${recomputed > 0 ? just : ''}.`,
       'zh-CN': `${count(contacts)} 位联系人的信号；${count(waiting)} 人待重算${recomputed > 0 ? just : ''}。`,
     }),
     `${say({ en: 'Churn: ', 'zh-CN': '流失判断：' })}${counts(data.churn, CHURN_STATES, speech)}`,

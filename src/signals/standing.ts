@@ -5,6 +5,7 @@ import { rows, type Session } from '../database/connect.ts'
 
 /** How current signals are, and what they come to over everybody. */
 export interface SignalStanding {
+  /** Everybody, also who has no history yet: what the classes below add up to. */
   readonly contacts: number
   /** Marked by ingest and not recomputed yet. */
   readonly waiting: number
@@ -35,15 +36,18 @@ export async function readSignalStanding(
           LEFT JOIN contact_signals s ON s.contact_id = c.contact_id) everyone
         GROUP BY 1, 2, 3`,
   )
-  const [sizes] = await rows<{ contacts: number; waiting: number }>(
-    session,
-    sql`SELECT (SELECT count(*) FROM contact_signals) AS contacts, (SELECT count(*) FROM signal_marks) AS waiting`,
-  )
+  const [marks] = await rows<{ waiting: number }>(session, sql`SELECT count(*) AS waiting FROM signal_marks`)
   const by = (key: 'churn' | 'reason' | 'risk') => {
     const sums: Record<string, number> = {}
     for (const row of counted) sums[row[key]] = (sums[row[key]] ?? 0) + row.contacts
     return Object.fromEntries(Object.entries(sums).toSorted(([, one], [, other]) => other - one))
   }
-  const { contacts = 0, waiting = 0 } = sizes ?? {}
-  return { contacts, waiting, churn: by('churn'), reasons: by('reason'), risk: by('risk') }
+  const contacts = counted.reduce((sum, row) => sum + row.contacts, 0)
+  return {
+    contacts,
+    waiting: marks?.waiting ?? 0,
+    churn: by('churn'),
+    reasons: by('reason'),
+    risk: by('risk'),
+  }
 }

@@ -46,6 +46,9 @@ test('says in both languages who is lost and why, at what risk, and how good the
   expect(english).toContain('Why:   longer than they ever usually pause 3,000, within their own rhythm 1,500')
   expect(english).toContain('Fitted Mar 2, 2026, 11:00 on 1,200 buyers')
   expect(english).toContain('25.12 % would return within 28 days; 24.98 % did.')
+  expect(written('en', { ...KNOWN, contacts: 1, waiting: 1 })).toContain(
+    'Signals of 1 contact; 1 waits to be',
+  )
   const chinese = written('zh-CN', KNOWN)
   expect(chinese).toContain('流失判断：已流失 3,000，沉默但未流失 1,500，活跃 400，未知 100')
   expect(chinese).toContain('风险：无 4,000，重度 1,000')

@@ -86,6 +86,13 @@ test('a plan counts who of each band is only quiet, and the step leaves just tho
     reasons: { silent: 6, cart: 1, rhythm: 1 },
     risk: { none: 6, light: 2 },
   })
+  // Who has done nothing yet is lost or not by the sign-up, and one of everybody.
+  const signedUp = new Date(NOW.getTime() - 30 * 86_400_000).toISOString()
+  await shop.importContacts([{ external_id: 'idle', signed_up_at: signedUp }])
+  expect(await readSignalStanding(shop.database, shop.workspace, NOW)).toMatchObject({
+    contacts: 9,
+    churn: { true: 7, false: 2 },
+  })
   await shop.runtime.close()
 })
 
