@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type Erased, eraseContact } from '../contacts/erase.ts'
 import { scrubRejects, type Traces } from '../contacts/scrub.ts'
 import { connect, type Database, rows, type Transaction, transaction } from '../database/connect.ts'
+import { migrate } from '../database/migrate.ts'
 import type { Runtime } from './runtime.ts'
 
 /** What an erasure came to; it names nobody. */
@@ -39,6 +40,8 @@ export async function eraseEverywhere(
   for (const schema of await rehearsalsOf(database)) {
     const other = connect(database.url, { schema, max: 1 })
     try {
+      // One from before an upgrade lacks what an erasure asks for since.
+      await migrate(other)
       const done = await transaction(other, (tx) => eraseContact(tx, found.contactId, options))
       if (done) rehearsals.push(schema)
     } finally {

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
+import { readMigrationFiles } from 'drizzle-orm/migrator'
 import fc from 'fast-check'
 import { expect, it, vi } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
@@ -11,7 +12,7 @@ import { findContact } from '../../src/contacts/external-ids.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { ANYTHING, recordChoice } from '../../src/contacts/preferences.ts'
 import { patternOf } from '../../src/contacts/typed.ts'
-import { execute, rows, transaction } from '../../src/database/connect.ts'
+import { connect, type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { addAnnotation } from '../../src/reports/annotations.ts'
 import { reports } from '../../src/reports/reports.ts'
 import { eraseEverywhere } from '../../src/service/privacy.ts'
@@ -302,3 +303,43 @@ it('goes through rehearsals and reject files too', async () => {
   expect(await findWords(database, [LEE.id, LEE.email, LEE.phone])).toEqual([])
   await execute(database, sql`DROP SCHEMA forgotten_replay CASCADE`)
 })
+
+it('goes through a rehearsal that an older version made', async () => {
+  const { shop } = await open([LEE, KIM])
+  const { database, clock, runtime } = shop
+  const rehearsal = connect(database.url, { schema: 'forgotten_before', max: 1 })
+  await migrateUntil(rehearsal, 1795400026000)
+  await execute(
+    rehearsal,
+    sql`INSERT INTO settings SELECT * FROM ${sql.identifier(database.schema)}.settings WHERE name = 'address_key'`,
+  )
+  await execute(
+    rehearsal,
+    sql`INSERT INTO contacts (contact_id, person_id, external_id, email, imported_at) OVERRIDING SYSTEM VALUE
+        SELECT contact_id, person_id, external_id, email, ${clock.now()}
+        FROM ${sql.identifier(database.schema)}.contacts`,
+  )
+  expect(await eraseEverywhere(runtime, LEE.id)).toMatchObject({ rehearsals: ['forgotten_before'] })
+  expect(await rows(rehearsal, sql`SELECT email FROM contacts`)).toEqual([{ email: KIM.email }])
+  await rehearsal.close()
+  await execute(database, sql`DROP SCHEMA forgotten_before CASCADE`)
+})
+
+/** Makes a schema as it was before the migration of that number. */
+async function migrateUntil(database: Database, before: number): Promise<void> {
+  const older = readMigrationFiles({ migrationsFolder: 'migrations' }).filter(
+    ({ folderMillis }) => folderMillis < before,
+  )
+  await execute(database, sql`CREATE SCHEMA ${sql.identifier(database.schema)}`)
+  await execute(
+    database,
+    sql`CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at bigint)`,
+  )
+  for (const { sql: statements, hash, folderMillis } of older) {
+    for (const statement of statements) await database.client.query(statement)
+    await execute(
+      database,
+      sql`INSERT INTO __drizzle_migrations (hash, created_at) VALUES (${hash}, ${folderMillis})`,
+    )
+  }
+}
