@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { consentHistory, consentStates } from '../../src/contacts/consent.ts'
 import { findContact } from '../../src/contacts/external-ids.ts'
-import { readChoice, recordChoice, recordOptOut } from '../../src/contacts/preferences.ts'
+import { ANYTHING, readChoice, recordChoice, recordOptOut } from '../../src/contacts/preferences.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { suppress } from '../../src/outcomes/do-not-contact.ts'
 import { isAddressed } from '../../src/outcomes/reporting.ts'
@@ -413,6 +413,22 @@ describe('the same by API', () => {
     expect(held).toMatchObject({ channels_off: ['pager'], topics_off: ['gone'] })
     const body = JSON.stringify(held)
     expect((await call('preferences', '/v1/preferences/u1', { method: 'PUT', body })).status).toBe(200)
+  })
+
+  it('holds over one that a machine whose clock is ahead recorded a moment before', async () => {
+    const ahead = new Date(clock.now().getTime() + 900)
+    await transaction(database, (tx) =>
+      recordChoice(
+        tx,
+        contactId,
+        { ...ANYTHING, topicsOff: ['news'], source: 'test' },
+        { now: ahead, hooks: shop.runtime.hooks },
+      ),
+    )
+    const body = '{"channels_off":["*"],"topics_off":["news"]}'
+    expect((await call('preferences', '/v1/preferences/u1', { method: 'PUT', body })).status).toBe(200)
+    clock.advance(5)
+    expect(await readChoice(database, contactId, clock.now())).toMatchObject({ channelsOff: ['*'] })
   })
 
   it('exports in the formats there are', async () => {

@@ -5,8 +5,15 @@ import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { findContact } from '../../contacts/external-ids.ts'
 import { channelNames } from '../../contacts/import.ts'
-import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../contacts/preferences.ts'
+import {
+  ANYTHING,
+  momentOfChoice,
+  type Preferences,
+  readChoice,
+  recordChoice,
+} from '../../contacts/preferences.ts'
 import { transaction } from '../../database/connect.ts'
+import { lockPersons } from '../../database/person-locks.ts'
 import { WinbackError } from '../../errors.ts'
 import { eraseEverywhere } from '../../service/privacy.ts'
 import type { Runtime } from '../../service/runtime.ts'
@@ -59,11 +66,14 @@ export function contactsApi(options: { runtime: Runtime; keys: KeyRing }): Hono<
       }
       const source = `API, key ${c.get('apiKey').name}`
       await transaction(database, async (tx) => {
+        await lockPersons(tx, [contactId])
+        // Else it would be the earlier of the two, and not hold, where it waited for another or that one's clock is ahead.
+        const now = await momentOfChoice(tx, contactId, clock.now())
         await recordChoice(
           tx,
           contactId,
           { ...chosen, source, reason, leaving: leavingOf(chosen, reason) },
-          { now: clock.now(), hooks },
+          { now, hooks },
         )
         await c.get('record')(tx)
       })
