@@ -33,3 +33,18 @@ export async function countErased(
   )
   return found?.count ?? 0
 }
+
+/** The places of those external ids whose contact was erased, of a list. */
+export async function erasedAmong(
+  tx: Transaction,
+  externalIds: readonly (string | undefined)[],
+): Promise<ReadonlySet<number>> {
+  const found = await rows<{ place: number }>(
+    tx,
+    sql`SELECT k.no::int - 1 AS place
+        FROM unnest(${sql.param(externalIds.map((each) => each ?? null))}::text[]) WITH ORDINALITY AS k(external_id, no)
+        WHERE NOT EXISTS (SELECT FROM external_ids x WHERE x.external_id = k.external_id)
+          AND ${isErased(sql`k.external_id`)}`,
+  )
+  return new Set(found.map(({ place }) => place))
+}

@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { reasonSaid } from '../config/reasons.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
 import { type MomentReading, mappedDateReader, pastMoment } from './dates.ts'
+import { erasedAmong } from './erased.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './file-import.ts'
 import { type Getters, textReader } from './mapping.ts'
 import type { FileRow, RowValues } from './rows.ts'
@@ -95,12 +96,16 @@ async function mergeAnswers(tx: Transaction, answers: readonly Answer[], by: str
         AND g.reason = k.reason AND g.said_at = k.said_at)
       ORDER BY x.contact_id, k.said_at, k.reason, k.no RETURNING contact_id`,
   )
+  const erased = await erasedAmong(
+    tx,
+    answers.map(({ externalId }) => externalId),
+  )
   const refused = unknown.flatMap(({ no }) => {
     const answer = answers[no]
-    if (!answer) return []
+    if (!answer || erased.has(no)) return []
     return [
       { line: answer.line, reason: `nobody has the external_id "${answer.externalId}"`, raw: answer.raw },
     ]
   })
-  return { inserted: inserted.length, updated: 0, refused }
+  return { inserted: inserted.length, updated: 0, erased: erased.size, refused }
 }

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { foreignValue } from '../contacts/activity.ts'
 import { type AmountWriting, amountReader } from '../contacts/amounts.ts'
 import { type DateReader, mappedDateReader } from '../contacts/dates.ts'
+import { erasedAmong } from '../contacts/erased.ts'
 import { type ImportOptions, type ImportSummary, importFile } from '../contacts/file-import.ts'
 import { type Getters, textReader } from '../contacts/mapping.ts'
 import type { Merged } from '../contacts/row-counts.ts'
@@ -227,11 +228,15 @@ async function mergeClaims(tx: Transaction, claimed: readonly Claimed[], now: Da
     now,
     claimed.map(({ claim }) => claim),
   )
+  const erased = await erasedAmong(
+    tx,
+    claimed.map(({ claim }) => claim.externalId),
+  )
   const refused = answers.flatMap((answer, no) => {
     const row = claimed[no]
-    if (answer.outcome !== 'refused' || !row) return []
+    if (answer.outcome !== 'refused' || !row || erased.has(no)) return []
     return [{ line: row.line, reason: REFUSALS[answer.reason], raw: row.raw }]
   })
   const inserted = answers.filter(({ outcome }) => outcome === 'redeemed').length
-  return { inserted, updated: 0, refused }
+  return { inserted, updated: 0, erased: erased.size, refused }
 }
