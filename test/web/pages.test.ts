@@ -264,6 +264,10 @@ it('heads each row of a table by what it is about, for whoever hears it cell by 
   }
 })
 
+it('names a language to choose as those who read it do', async () => {
+  expect(await (await get('/templates', 'viewer')).text()).toMatch(/<option value="en"[^>]*>English · en</)
+})
+
 it('describes every field of the API in either language, with its type', async () => {
   const meanings = async (language: string) => {
     const headers = { Cookie: cookies.get('operator') ?? '', 'Accept-Language': language }
@@ -380,9 +384,10 @@ it('begins with the campaign that takes in most people, of several, and with the
 it('shows nobody another’s figures where the address asks for what there is not', async () => {
   for (const [path, said] of [
     ['/?campaign=sprnig', 'There is no campaign &quot;sprnig&quot; here'],
-    ['/templates?locale=fr', 'There is no locale &quot;fr&quot; here'],
+    ['/templates?locale=fr', 'There is no language &quot;fr&quot; here'],
     ['/templates?step=spring/none', 'There is no step &quot;spring/none&quot; here'],
     ['/outbox?channel=pigeon', 'There is no channel &quot;pigeon&quot; here'],
+    ['/outbox?what=bogus', 'There is no choice &quot;bogus&quot; here'],
     ['/audit?before=yesterday', 'No entry has the number &quot;yesterday&quot;'],
     ['/audit?before=-1', 'No entry has the number &quot;-1&quot;'],
   ] as const) {
@@ -1155,6 +1160,41 @@ test('of many campaigns the busiest stand on the first page, and the outbox fold
   expect(outbox).toMatch(
     /<summary>Campaign: Spring<\/summary><nav class="tabs choices" aria-label="Campaign">/,
   )
+})
+
+test.runIf(hasBrowser)('in a browser: whoever walks a page by Tab sees whole where they are', async () => {
+  const look = { language: 'en', ...WIDE } as const
+  const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', look, [])
+  const cut: string[] = []
+  let stops = 0
+  for (const path of [
+    '/campaigns',
+    '/campaigns/spring/reports/lift',
+    '/contacts/c1',
+    '/outbox?what=coming',
+  ]) {
+    await page.goto(`${server.address}${path}`)
+    for (;;) {
+      await page.keyboard.press('Tab')
+      // What is written outside of a box that scrolls is not there: the ring around a link at its edge.
+      const stop = (await page.evaluate(`(() => {
+        const at = document.activeElement
+        if (at === document.body) return null
+        const { outlineStyle, outlineWidth, outlineOffset } = getComputedStyle(at)
+        const ring = Number.parseFloat(outlineWidth) + Number.parseFloat(outlineOffset)
+        const box = at.parentElement.closest('.tabs, .wide')?.getBoundingClientRect()
+        const { left, top, right, bottom } = at.getBoundingClientRect()
+        const whole = outlineStyle !== 'none' && (!box || [left - box.left, top - box.top, box.right - right, box.bottom - bottom].every((room) => room >= ring - 0.5))
+        return [at.textContent.slice(0, 40), whole]
+      })()`)) as [string, boolean] | null
+      if (stop === null) break
+      stops += 1
+      if (!stop[1]) cut.push(`${path} ${stop[0]}`)
+    }
+  }
+  expect(stops).toBeGreaterThan(60)
+  expect(cut).toEqual([])
+  await context.close()
 })
 
 test.runIf(hasBrowser)('in a browser: on paper stands what is to be read, and all of it', async () => {

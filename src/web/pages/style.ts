@@ -68,7 +68,7 @@ kbd { font: .8rem/1 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; bo
 button kbd { background: transparent; color: inherit; border-color: currentcolor; margin-left: .3rem }
 .tabs { display: flex; gap: .3rem; overflow-x: auto; margin: 0 0 1.1rem; border-bottom: 1px solid var(--line) }
 .tabs a { padding: .5rem .8rem; text-decoration: none; color: var(--soft); white-space: nowrap; border-bottom: 2px solid transparent; margin-bottom: -1px }
-.tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 }
+.tabs a[aria-current] { color: var(--ink); border-color: var(--accent); font-weight: 600 } .tabs a:focus-visible { outline-offset: -3px }
 @media (max-width: 48rem) { .tabs { flex-wrap: wrap; border: 0 } .tabs a { padding: .35rem .6rem; margin: 0 } }
 .tabs.choices { flex-wrap: wrap; border: 0; margin: 0 0 .35rem; gap: 0 .2rem; font-size: .93rem } .choices a { padding: .25rem .6rem; margin: 0; white-space: normal; overflow-wrap: anywhere } .choices + .card { margin-top: 1.1rem } .folded { margin: 0 0 .35rem; padding: 0 .6rem; font-size: .93rem }
 .story { list-style: none; margin: 0; padding: 0 } .story li { position: relative; padding: 0 0 1rem 1.4rem; border-left: 2px solid var(--line); margin-left: .4rem }
@@ -82,7 +82,7 @@ figure { margin: 0 0 1.1rem } .chart { background: var(--card); border: 1px soli
 `
 
 const TABLES = `
-.wide { overflow-x: auto; margin: 0 0 .6rem; background: linear-gradient(to right, var(--card) 30%, transparent) 0 0 / 3rem 100% local no-repeat, linear-gradient(to left, var(--card) 30%, transparent) 100% 0 / 3rem 100% local no-repeat,
+.wide { overflow-x: auto; margin: 0 -5px .6rem; padding: 0 5px; background: linear-gradient(to right, var(--card) 30%, transparent) 0 0 / 3rem 100% local no-repeat, linear-gradient(to left, var(--card) 30%, transparent) 100% 0 / 3rem 100% local no-repeat,
   linear-gradient(to right, var(--edge), transparent) 0 0 / .9rem 100% scroll no-repeat, linear-gradient(to left, var(--edge), transparent) 100% 0 / .9rem 100% scroll no-repeat }
  table { border-collapse: collapse; width: 100%; font-size: .93rem }
 th, td { text-align: left; padding: .5rem .8rem .5rem 0; border-bottom: 1px solid var(--line); vertical-align: top }

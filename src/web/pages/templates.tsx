@@ -213,7 +213,7 @@ function Choices({
           <option value="">{say('their own', '其本人语言')}</option>
           {visit.runtime.workspace.locales.map((locale) => (
             <option value={locale} selected={locale === wanted.locale}>
-              {locale}
+              {ownName(locale)}
             </option>
           ))}
         </select>
@@ -234,6 +234,11 @@ function Choices({
       <button type="submit">{say('Show', '显示')}</button>
     </form>
   )
+}
+
+/** `Deutsch · de`: as those who read it call it, and as the files do. */
+function ownName(locale: string): string {
+  return `${new Intl.DisplayNames(locale, { type: 'language' }).of(locale)} · ${locale}`
 }
 
 /** ` (E-mail, Text message)`: by what a step goes. */
