@@ -277,6 +277,21 @@ test('who took, gave back and reported a call stands in the audit, by the contac
 })
 
 describe.runIf(hasBrowser)('in a browser', () => {
+  it('names its keys where a script listens to them alone', async () => {
+    const keysShown = async (off: boolean) => {
+      const look = { language: 'en', ...WIDE } as const
+      const { context, page } = await openWindow(server.address, cookies.ada, look, [])
+      const debug = await context.newCDPSession(page)
+      await debug.send('Emulation.setScriptExecutionDisabled', { value: off })
+      await page.goto(`${server.address}/calls`)
+      const shown = [await page.locator('p.keys').isVisible(), await page.locator('button kbd').isVisible()]
+      await context.close()
+      return shown
+    }
+    expect(await keysShown(false)).toEqual([true, true])
+    expect(await keysShown(true)).toEqual([false, false])
+  })
+
   it('is worked through by keyboard: next, a digit for the outcome, minutes, notes, Ctrl+Enter', async () => {
     const found: string[] = []
     const { context, page } = await openWindow(

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest'
 import { unsubscribeUrl } from '../../src/channels/email/links.ts'
 import { manualClock } from '../../src/clock.ts'
+import { pause, resume } from '../../src/config/switches.ts'
 import { appliedNames } from '../../src/config/versions.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
@@ -379,6 +380,38 @@ it('begins with the campaign that takes in most people, of several, and with the
   const other = await (await get('/?campaign=autumn', 'viewer')).text()
   expect(other).toContain('<a href="/?campaign=autumn" aria-current="page">Autumn</a>')
   expect(other).toContain('nobody has been assigned')
+})
+
+it('says beside a campaign that runs what holds back more than it, in either language', async () => {
+  const clock = manualClock(NOW)
+  const sms = { scope: 'channel', name: 'sms' } as const
+  const email = { scope: 'channel', name: 'email' } as const
+  const all = { scope: 'workspace', name: '*' } as const
+  await pause(database, sms, { reason: 'no credit', clock })
+  await pause(database, email, { reason: 'breaker: 0.25 % complaints (5 of 2000), more than 0.1 %', clock })
+  await pause(database, all, { reason: 'pause by ada', clock })
+  const notes = async (path: string, language = 'en') => {
+    const Cookie = `${cookies.get('viewer')}; winback_language=${language}`
+    const html = await (await fetch(`${server.address}${path}`, { headers: { Cookie } })).text()
+    return [...html.matchAll(/<p class="note bad">(.*?)<\/p>/gs)].map(([, words = '']) =>
+      words.replace(/<[^>]*>/g, ''),
+    )
+  }
+  const since = 'Mar 2, 2026, 09:00'
+  const said = [
+    `Everything is paused since ${since}: pause by ada. winback resume --all lets it go on.`,
+    `E-mail is paused since ${since}: breaker: 0.25 % complaints (5 of 2000), more than 0.1 %. winback resume --channel email lets it go on.`,
+    `Text message is paused since ${since}: no credit. winback resume --channel sms lets it go on.`,
+  ]
+  expect(await notes('/campaigns')).toEqual(said)
+  // It sends by e-mail alone.
+  expect(await notes('/campaigns/spring')).toEqual(said.slice(0, 2))
+  expect(await notes('/campaigns/spring', 'zh-CN')).toEqual([
+    '全部发送自 2026年3月2日 09:00 起已暂停：由 ada 暂停。用 winback resume --all 恢复。',
+    '电子邮件自 2026年3月2日 09:00 起已暂停：熔断：投诉率 0.25%（2000 条中 5 条），超过 0.1%。用 winback resume --channel email 恢复。',
+  ])
+  for (const target of [sms, email, all]) await resume(database, target)
+  expect(await notes('/campaigns/spring')).toEqual([])
 })
 
 it('shows nobody another’s figures where the address asks for what there is not', async () => {
@@ -1194,6 +1227,30 @@ test.runIf(hasBrowser)('in a browser: whoever walks a page by Tab sees whole whe
   }
   expect(stops).toBeGreaterThan(60)
   expect(cut).toEqual([])
+  await context.close()
+})
+
+test.runIf(hasBrowser)('in a browser: larger type enlarges everything, and cuts nothing off', async () => {
+  const look = { language: 'en', ...NARROW, width: 400 } as const
+  const { context, page } = await openWindow(server.address, cookies.get('admin') ?? '', look, [])
+  const found: string[] = []
+  let times = 0
+  for (const path of ['/campaigns', '/settings', '/audit', ...(await publicPages())]) {
+    await page.goto(`${server.address}${path}`)
+    const [shown, sizes, cut] = (await page.evaluate(`(() => {
+      const size = () => Number.parseFloat(getComputedStyle(document.querySelector('main p, main td, main label')).fontSize)
+      const before = size()
+      document.documentElement.style.fontSize = '200%'
+      const times = [...document.querySelectorAll('.stacked time')]
+      const cut = times.filter((each) => each.getBoundingClientRect().left < each.closest('tr').getBoundingClientRect().left)
+      return [times.length, size() / before, cut.map((each) => each.textContent)]
+    })()`)) as [number, number, string[]]
+    times += shown
+    if (sizes !== 2) found.push(`${path}: ${sizes} times as large`)
+    found.push(...cut.map((words) => `${path}: ${words}`))
+  }
+  expect(times).toBeGreaterThan(10)
+  expect(found).toEqual([])
   await context.close()
 })
 

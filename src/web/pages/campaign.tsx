@@ -5,8 +5,10 @@ import { readSwitches } from '../../config/switches.ts'
 import { LONGEST_TYPED } from '../../config/typed-text.ts'
 import { readVersions } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
+import { switchReason } from '../../reports/switch-reason.ts'
 import { newestPlan } from '../plans.ts'
 import { readRefusedRun } from './freshness.ts'
+import { HeldTogether } from './held.tsx'
 import { LadderCard } from './ladder.tsx'
 import { Act, Coded, Table } from './parts.tsx'
 import { PlanCard } from './plan.tsx'
@@ -20,7 +22,7 @@ export async function showCampaign(
   campaign: string,
   refused?: RefusedForm<'stop'>,
 ): Promise<Response> {
-  const { say, speech, runtime, desk } = visit
+  const { say, speech, language, runtime, desk } = visit
   const { database } = runtime
   const history = await campaignHistory(database, campaign)
   const files = await desk?.files()
@@ -37,20 +39,29 @@ export async function showCampaign(
   const current = history.find((each) => each.current)
   const versions = await readVersions(database, campaign)
   const running = versions.find((each) => each.version === current?.version)
-  const held = (await readSwitches(database)).find(
-    ({ scope, name }) => scope === 'campaign' && name === campaign,
-  )
+  const switches = await readSwitches(database)
+  const held = switches.find(({ scope, name }) => scope === 'campaign' && name === campaign)
   const plan = await newestPlan(database, campaign)
   const refusedRun = await readRefusedRun(database, campaign, visit.now)
   const text = await runtime.book.currentText(campaign)
+  const { tiers = [], on_return: released = [] } = text?.definition ?? {}
+  const channels = new Set(
+    [...tiers.flatMap(({ steps }) => steps), ...released].flatMap(({ channel }) => channel),
+  )
   const path = `/campaigns/${campaign}`
   return await visit.show(
     file?.title ?? campaign,
     <>
       <p>
         <StateTag visit={visit} state={current ? (held?.state ?? null) : 'new'} /> <code>{campaign}</code>{' '}
-        {held ? <span class="soft">{held.reason}</span> : null}
+        {held ? <span class="soft">{switchReason(held.reason, language)}</span> : null}
       </p>
+      {current && held?.state !== 'stopped' ? (
+        <HeldTogether
+          visit={visit}
+          switches={switches.filter(({ scope, name }) => scope === 'workspace' || channels.has(name))}
+        />
+      ) : null}
       {refusedRun === undefined ? null : (
         <p class="note bad">
           <Coded

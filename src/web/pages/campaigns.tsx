@@ -10,6 +10,7 @@ import { campaignTitles } from '../../service/campaign-titles.ts'
 import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../plans.ts'
 import { StateTag, showCampaign } from './campaign.tsx'
 import { listCampaigns } from './campaign-list.ts'
+import { HeldTogether } from './held.tsx'
 import { Coded, Empty, Table } from './parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from './visit.ts'
 
@@ -175,6 +176,7 @@ async function showList(visit: Visit): Promise<Response> {
     title,
     <>
       <Problems visit={visit} problems={files?.problems ?? []} />
+      <HeldTogether visit={visit} switches={await switches.readSwitches(runtime.database)} />
       {found.length === 0 ? null : (
         <div class="card">
           <Table

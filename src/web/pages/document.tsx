@@ -12,7 +12,7 @@ const STYLE = `
 @media (prefers-color-scheme: dark) { :root { --ground: #15130f; --card: #211e19; --ink: #f1ece4; --quiet: #b3aa9d; --rule: #37322a; --accent: #f09a76; --on-accent: #1b1108 } }
 * { box-sizing: border-box }
 html { -webkit-text-size-adjust: 100% }
-body { margin: 0; background: var(--ground); color: var(--ink); overflow-wrap: anywhere; font: 17px/1.6 -apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif }
+body { margin: 0; background: var(--ground); color: var(--ink); overflow-wrap: anywhere; font: 1.0625rem/1.6 -apple-system, BlinkMacSystemFont, 'Segoe UI', Roboto, 'PingFang SC', 'Microsoft YaHei', 'Noto Sans CJK SC', sans-serif }
 main { max-width: 34rem; margin: 0 auto; padding: 1.25rem }
 header { display: flex; justify-content: space-between; align-items: baseline; gap: 1rem; padding: 1.5rem .25rem 1rem }
 header strong { font-weight: 700 } header a { flex: none }
