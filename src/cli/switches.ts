@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
-import { channelsSetUp, registerChannels } from '../channels/channels.ts'
+import { type ChannelRegistry, channelsSetUp } from '../channels/channels.ts'
 import * as config from '../config/switches.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
@@ -11,11 +11,11 @@ import { type Absence, endRests } from '../touchpoints/absences.ts'
 import { makeDue } from '../touchpoints/lifecycle.ts'
 import { appliedCampaign } from './applied-campaign.ts'
 import { type Ask, terminal } from './confirm.ts'
-import { type Spoken, sayIn, speechIn, spoken } from './locale.ts'
+import { chooseLocale, type Spoken, sayIn, speechIn, spoken } from './locale.ts'
 import { operator } from './operator.ts'
 import type { Outcome } from './output.ts'
 import { bounded, describe, type Start } from './verb.ts'
-import { type DatabaseContext, withWorkspace } from './workspace.ts'
+import { type DatabaseContext, withReadable, withWorkspace } from './workspace.ts'
 
 interface SwitchOptions extends Spoken {
   readonly channel?: string
@@ -79,7 +79,7 @@ export function stop(start: Start): Command {
 }
 
 async function runPause(
-  context: DatabaseContext,
+  context: SwitchContext,
   target: config.SwitchTarget,
   { reason, speech }: Asked,
 ): Promise<Outcome> {
@@ -104,7 +104,7 @@ async function runPause(
 }
 
 async function runResume(
-  context: DatabaseContext,
+  context: SwitchContext,
   target: config.SwitchTarget,
   { speech }: Asked,
 ): Promise<Outcome> {
@@ -264,14 +264,23 @@ async function runStop(context: DatabaseContext, name: string, options: StopOpti
 }
 
 /** A switch for something that does not exist would hold back nothing, and say it did. */
-async function assertExists(context: DatabaseContext, target: config.SwitchTarget): Promise<void> {
+async function assertExists(context: SwitchContext, target: config.SwitchTarget): Promise<void> {
   if (target.scope === 'campaign') await appliedCampaign(context, target.name)
   if (target.scope !== 'channel') return
-  const names = channelsSetUp(registerChannels(context.loaded.definition))
-  if (names.includes(target.name)) return
+  const names = channelsSetUp(context.channels)
+  if (names.includes(target.name) || (await isUsed(context.database, target.name))) return
   throw new WinbackError('usage.channel', `the workspace has no channel "${target.name}"`, {
     remedy: `There ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')}.`,
   })
+}
+
+/** Whether a step that was applied goes by a channel: its block may be one of those that cannot be read. */
+async function isUsed(session: Session, channel: string): Promise<boolean> {
+  const [found] = await rows<{ used: boolean }>(
+    session,
+    sql`SELECT EXISTS (SELECT FROM steps WHERE ${channel} = ANY (channels)) AS used`,
+  )
+  return found?.used === true
 }
 
 function wordsOf({ scope, name }: config.SwitchTarget, speech: Speech): string {
@@ -297,7 +306,12 @@ interface Asked {
   readonly speech: Speech
 }
 
-type Run = (context: DatabaseContext, target: config.SwitchTarget, asked: Asked) => Promise<Outcome>
+/** What is switched, and what is known of the channels. */
+interface SwitchContext extends Pick<DatabaseContext, 'database' | 'clock'> {
+  readonly channels: ChannelRegistry
+}
+
+type Run = (context: SwitchContext, target: config.SwitchTarget, asked: Asked) => Promise<Outcome>
 
 function switchable(
   name: string,
@@ -314,9 +328,10 @@ function switchable(
       const target = targetOf(campaign, options)
       const reason = options.reason ?? `${name} by ${operator()}`
       return start(command, (invocation) =>
-        withWorkspace(invocation, (context) =>
-          run(context, target, { reason, speech: speechIn(context, options) }),
-        ),
+        withReadable(invocation, (context) => {
+          const speech = speechOf({ locale: chooseLocale(options.locale), timezone: context.timezone })
+          return run(context, target, { reason, speech })
+        }),
       )
     })
 }

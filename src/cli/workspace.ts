@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
-import { systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { assertServer, connect, type Database, placeOf, rows } from '../database/connect.ts'
 import { openEmbedded } from '../database/embedded.ts'
@@ -10,10 +10,21 @@ import { openSharedClock, type SharedClock } from '../database/shared-clock.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { withAudit } from './changes.ts'
 import type { Invocation } from './verb.ts'
-import { exists, openWorkspace, type WorkspaceContext } from './workspace-file.ts'
+import {
+  type DatabasePlace,
+  exists,
+  openWorkspace,
+  type ReadableContext,
+  readAsFarAsItGoes,
+  type WorkspaceContext,
+} from './workspace-file.ts'
 
 /** What a verb that needs the database is given. */
-export interface DatabaseContext extends WorkspaceContext {
+export interface DatabaseContext extends WorkspaceContext, OpenedDatabase {}
+
+/** A database that answers, and the time those who work on it go by. */
+interface OpenedDatabase {
+  readonly clock: Clock
   readonly database: Database
   readonly engine: Engine
   /** The clock, where it is the machine's held against the database's. */
@@ -39,31 +50,59 @@ export function embeddedDirectory(workspaceDirectory: string): string {
 export async function withWorkspace<T>(
   invocation: Invocation,
   work: (context: DatabaseContext) => Promise<T>,
-  options: {
-    /** Leaves the schema as it is: for `doctor`. */
-    asIs?: boolean
-    /** The verb heeds `interrupt` itself and ends in its own order. */
-    drains?: boolean
-    /**
-     * While it says so, an interrupt cancels no statement: the verb ends in its own order what nobody could take back, and
-     * sees to it that this is soon.
-     */
-    spares?: () => boolean
-    /** Another schema than the workspace's, such as that of a replay: one that is there. */
-    schema?: string | undefined
-  } = {},
+  options: DatabaseOptions = {},
 ): Promise<T> {
   const context = await openWorkspace(invocation)
-  const schema = options.schema ?? context.loaded.definition.database.schema
-  return withDatabase(context, schema, async (database, engine, applicationName) => {
-    const server = await answerOf(database, context)
+  const { directory, definition } = context.loaded
+  return withDatabase(
+    context,
+    { directory, ...definition.database },
+    (opened) => work({ ...context, ...opened }),
+    options,
+  )
+}
+
+/**
+ * {@link withWorkspace} for what must work where something is wrong in winback.yaml, or a secret of it is not on this machine:
+ * whoever holds back what goes wrong has no time to mend a file first.
+ * @throws ConfigError where it does not say where the database is
+ */
+export async function withReadable<T>(
+  invocation: Invocation,
+  work: (context: ReadableContext & OpenedDatabase) => Promise<T>,
+): Promise<T> {
+  const context = await readAsFarAsItGoes(invocation)
+  return withDatabase(context, context.place, (opened) => work({ ...context, ...opened }), {})
+}
+
+interface DatabaseOptions {
+  /** Leaves the schema as it is: for `doctor`. */
+  readonly asIs?: boolean
+  /** The verb heeds `interrupt` itself and ends in its own order. */
+  readonly drains?: boolean
+  /**
+   * While it says so, an interrupt cancels no statement: the verb ends in its own order what nobody could take back, and
+   * sees to it that this is soon.
+   */
+  readonly spares?: () => boolean
+  /** Another schema than the workspace's, such as that of a replay: one that is there. */
+  readonly schema?: string | undefined
+}
+
+async function withDatabase<T>(
+  invocation: Invocation,
+  place: DatabasePlace,
+  work: (opened: OpenedDatabase) => Promise<T>,
+  options: DatabaseOptions,
+): Promise<T> {
+  const schema = options.schema ?? place.schema
+  return connected(invocation, { ...place, schema }, async (database, engine, applicationName) => {
+    const server = await answerOf(database, invocation)
     // A name that was mistyped must not make a schema, in which nothing ever happened.
-    if (options.schema !== undefined && schema !== context.loaded.definition.database.schema) {
-      await assertSchema(database)
-    }
+    if (schema !== place.schema) await assertSchema(database)
     if (!options.asIs) await migrate(database)
     const engineOf = { kind: engine, version: server.version }
-    const opened = { ...context, database, engine: engineOf, ...(await clockOf(database, context, options)) }
+    const opened = { database, engine: engineOf, ...(await clockOf(database, invocation, options)) }
     const run = withAudit(database, invocation, () => work(opened))
     if (options.drains) return run
     return unlessInterrupted(run, invocation.interrupt, async () => {
@@ -75,8 +114,8 @@ export async function withWorkspace<T>(
 /** Whoever works on a database goes by one time. A clock that a test or a replay sets is its own. */
 async function clockOf(
   database: Database,
-  { clock }: WorkspaceContext,
-  { asIs }: { asIs?: boolean },
+  { clock }: Pick<Invocation, 'clock'>,
+  { asIs }: DatabaseOptions,
 ): Promise<Pick<DatabaseContext, 'clock' | 'sharedClock'>> {
   if (clock !== systemClock || asIs) return { clock }
   const shared = await openSharedClock(database, clock)
@@ -87,7 +126,7 @@ async function clockOf(
 const QUIET_MS = 3000
 
 /** A server that takes the connection and says nothing is waited for up to half a minute: in that time it is named. */
-async function answerOf(database: Database, { output }: WorkspaceContext) {
+async function answerOf(database: Database, { output }: Pick<Invocation, 'output'>) {
   const where = placeOf(database.url).server
   const timer = setTimeout(() => {
     output.hint(
@@ -119,33 +158,31 @@ async function assertSchema(database: Database): Promise<void> {
   })
 }
 
-async function withDatabase<T>(
-  context: WorkspaceContext,
-  schema: string,
+async function connected<T>(
+  { output }: Pick<Invocation, 'output'>,
+  { directory: workspaceDirectory, url, schema }: DatabasePlace,
   work: (database: Database, engine: Engine['kind'], applicationName: string) => Promise<T>,
 ): Promise<T> {
-  const settings = context.loaded.definition.database
   // Tells our own connections from those of every other process, whatever machine or container it runs in.
   const applicationName = `winback ${process.pid} ${randomBytes(6).toString('hex')}`
   const open = (url: string) => connect(url, { schema, applicationName })
-  if (settings.url !== undefined) {
-    const database = open(settings.url)
+  if (url !== undefined) {
+    const database = open(url)
     try {
       return await work(database, 'yours', applicationName)
     } finally {
       await database.close()
     }
   }
-  const directory = embeddedDirectory(context.loaded.directory)
+  const directory = embeddedDirectory(workspaceDirectory)
   if (!(await exists(directory))) {
-    const { output } = context
     output.note(
       output.language === 'en'
         ? 'Setting up the embedded database (once) …'
         : '正在建立内置数据库（仅首次）…',
     )
   }
-  const onTrouble = (error: unknown) => context.output.warn(messageOf(error))
+  const onTrouble = (error: unknown) => output.warn(messageOf(error))
   const server = await openEmbedded({ directory, onTrouble })
   try {
     const database = open(server.url)

@@ -31,6 +31,18 @@ export const outsideBlock = z.looseObject({
   module: z.string().describe('Path of a module beside this file, or a package: a channel from outside'),
 })
 
+/** Where the database is. */
+export const databaseSettings = z.strictObject({
+  url: postgresUrl
+    .optional()
+    .describe('PostgreSQL; DATABASE_URL by default. The password only as a reference'),
+  schema: z
+    .string()
+    .regex(SCHEMA_NAME, 'expected a name of lower-case letters, digits and _, 51 at most, and not pg_…')
+    .prefault('winback')
+    .describe('The one schema Winback lives in'),
+})
+
 export const workspace = z.strictObject({
   version: z.literal(1).describe('The version of this file format'),
   name: z.string().min(1).describe('What messages and reports call you'),
@@ -138,19 +150,7 @@ export const workspace = z.strictObject({
     .array(dateSpan)
     .prefault([])
     .describe('Days on which nothing is sent, where the recipient is: 2027-02-05..2027-02-12'),
-  database: z
-    .strictObject({
-      url: postgresUrl
-        .optional()
-        .describe('PostgreSQL; DATABASE_URL by default. The password only as a reference'),
-      schema: z
-        .string()
-        .regex(SCHEMA_NAME, 'expected a name of lower-case letters, digits and _, 51 at most, and not pg_…')
-        .prefault('winback')
-        .describe('The one schema Winback lives in'),
-    })
-    .prefault({})
-    .describe('Without a url, an embedded PostgreSQL under .winback/'),
+  database: databaseSettings.prefault({}).describe('Without a url, an embedded PostgreSQL under .winback/'),
   redis: z
     .strictObject({
       url: redisUrl

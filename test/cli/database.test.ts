@@ -228,6 +228,28 @@ test('pauses, resumes and stops what exists', async () => {
   })
 })
 
+test('what goes wrong is held back where winback.yaml has a mistake, or a secret is not on this machine', async () => {
+  const file = join(here.cwd, 'broken.yaml')
+  const workspace = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
+  const broken = workspace
+    .replace(/^locales:.*$/m, 'locales: none')
+    .replace(/^channels:$/m, 'channels:\n  sms:\n    from: ${file:not-on-this-machine}')
+  await writeFile(file, broken)
+  const there = (...args: string[]) => run(['--workspace', file, ...args], here)
+  const paused = await there('pause', '--channel', 'email', '--reason', 'wrong price')
+  expect(paused).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('Paused channel email: wrong price'),
+  })
+  expect(paused.stderr).toMatch(/warning: \d problems in .*broken\.yaml, which `winback validate` names/)
+  expect((await there('pause', '--channel', 'fax')).stderr).toContain('no channel "fax"')
+  expect(await there('resume', '--channel', 'email')).toMatchObject({ code: 0 })
+  expect((await there('plan')).code).toBe(1)
+  await writeFile(file, `${broken}\ndatabase: none\n`)
+  const lost = await there('pause', '--all')
+  expect(lost).toMatchObject({ code: 1, stderr: expect.stringContaining('broken.yaml') })
+})
+
 test('a channel that rests is tried at once where it is resumed', async () => {
   await recordAbsence(database, 'email', '535 wrong password', new Date())
   expect((await run(['resume', 'graded-recall'], here)).stdout).not.toContain('rested')
