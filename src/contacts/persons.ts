@@ -6,14 +6,11 @@ import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lookUpSingly } from '../database/look-ups.ts'
 import type { IdentifierKind } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
+import { handOnToParted, mergingOf, partedOf, type Relinked, uniteChoices } from './relinked.ts'
 
 /** A contact with the identifiers that link it: those shared, and by no more contacts than the limit. */
-export interface Linked {
-  readonly contactId: number
-  readonly personId: number
+export interface Linked extends Relinked {
   readonly links: readonly string[]
-  /** Made in this very transaction: it was nobody before. */
-  readonly isNew: boolean
 }
 
 /** What persons are linked by. */
@@ -100,11 +97,17 @@ export async function linkPersons(
   if (moved.length === 0) return
   const ids = moved.map((member) => member.contactId)
   const targets = moved.map((member) => persons.get(member.contactId) ?? member.personId)
+  const parted = partedOf(members, persons)
+  const merging = mergingOf(members, persons)
+  // Those that stay who they were, too: what one of them is refusing at this moment is then to be seen.
+  const others = [...parted, ...merging].map(({ contactId }) => contactId)
   await execute(
     tx,
-    sql`SELECT FROM contacts WHERE contact_id = ANY(${bigints(ids)})
+    sql`SELECT FROM contacts WHERE contact_id = ANY(${bigints([...ids, ...others])})
         ORDER BY contact_id FOR NO KEY UPDATE`,
   )
+  if (parted.length > 0) await handOnToParted(tx, parted, persons, options.now)
+  if (merging.length > 0) await uniteChoices(tx, merging, persons, options.now)
   await execute(
     tx,
     sql`UPDATE contacts SET person_id = moved.person_id

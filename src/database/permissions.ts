@@ -107,6 +107,14 @@ function refusing(contactId: SQL, channel: SQL, required: readonly string[], now
         OR ${besides})))`
 }
 
+/** Where records come from that accounts are given as they are linked anew. */
+export const RELINKED = { parted: 'parting of accounts', merged: 'merging of accounts' } as const
+
+/** True of a record of consent or choice that somebody made, and that no account was given: what is counted of who opts out. */
+export function isSaid(record: SQL): SQL {
+  return sql`${record}.source NOT IN (${sql.raw(`'${RELINKED.parted}', '${RELINKED.merged}'`)})`
+}
+
 /** When somebody said what they allow, and since when an address is on the do-not-contact list. */
 const SAID = [
   ['consents', 'decided_at'],

@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { maskText } from '../config/masking.ts'
 import { rows } from '../database/connect.ts'
+import { isSaid } from '../database/permissions.ts'
 import { annotationNotes } from './annotations.ts'
 import { reasonWords } from './dealings-text.ts'
 import { type About, aboutLines, readAbout } from './freshness.ts'
@@ -68,10 +69,10 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
           SELECT CASE p.source WHEN 'preferences page' THEN 'preferences' ELSE 'choice' END AS source,
             off AS what, coalesce(p.reason, '') AS reason, p.contact_id::text AS who
           FROM preferences p CROSS JOIN LATERAL unnest(p.channels_off) AS off
-          WHERE ${within(sql`p.chosen_at`)} AND ${isNoSeed(sql`p`)}
+          WHERE ${within(sql`p.chosen_at`)} AND ${isNoSeed(sql`p`)} AND ${isSaid(sql`p`)}
           UNION ALL
           SELECT 'consent', c.channel, c.source, c.contact_id::text FROM consents c
-          WHERE c.decision = 'withdrawn' AND ${within(sql`c.decided_at`)} AND ${isNoSeed(sql`c`)}
+          WHERE c.decision = 'withdrawn' AND ${within(sql`c.decided_at`)} AND ${isNoSeed(sql`c`)} AND ${isSaid(sql`c`)}
           UNION ALL
           SELECT 'suppression', s.kind, s.reason, encode(s.key, 'hex') FROM suppressions s WHERE ${within(sql`s.suppressed_at`)}
             -- A number stands there in all its spellings: it is the one that somebody has.

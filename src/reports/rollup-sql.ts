@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { isSaid } from '../database/permissions.ts'
 import { heldTotal } from '../database/storable.ts'
 import { type CohortDay, daysOf, literal, startOf } from './cohort-day.ts'
 import type { Goals } from './goals.ts'
@@ -264,7 +265,7 @@ function countPeople({ campaign, day }: CohortDay): SQL {
  */
 function choseAgainst(): SQL {
   return sql`EXISTS (SELECT FROM preferences f
-          WHERE f.contact_id = c.contact_id AND cardinality(f.channels_off) > 0
+          WHERE f.contact_id = c.contact_id AND cardinality(f.channels_off) > 0 AND ${isSaid(sql`f`)}
             AND f.chosen_at > c.assigned_at AND f.chosen_at <= c.window_ends_at
             AND NOT EXISTS (SELECT FROM (
               SELECT b.channels_off AS off FROM preferences b WHERE b.contact_id = f.contact_id AND b.chosen_at < f.chosen_at
@@ -275,7 +276,7 @@ function choseAgainst(): SQL {
 /** What was withdrawn before is withdrawn: a list that is imported again says nothing new. */
 function withdrew(): SQL {
   return sql`EXISTS (SELECT FROM consents n
-          WHERE n.contact_id = c.contact_id AND n.decision = 'withdrawn'
+          WHERE n.contact_id = c.contact_id AND n.decision = 'withdrawn' AND ${isSaid(sql`n`)}
             AND n.decided_at > c.assigned_at AND n.decided_at <= c.window_ends_at
             AND (SELECT b.decision FROM consents b
               WHERE b.contact_id = n.contact_id AND b.channel = n.channel AND b.decided_at < n.decided_at

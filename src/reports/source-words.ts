@@ -12,6 +12,9 @@ const OWN: Readonly<Record<string, string>> = {
   mail: '退订邮件',
   unsubscribe: '退订',
   'call: wrong number': '通话：号码有误',
+  'erasure of another account': '另一账号删除时沿用',
+  'merging of accounts': '账号合并时沿用',
+  'parting of accounts': '账号拆分时沿用',
 }
 
 const CALLS: Phrases = { ...OUTCOME_WORDS, ...SENTIMENT_WORDS }

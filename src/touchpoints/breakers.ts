@@ -4,6 +4,7 @@ import type { CampaignBook } from '../config/compiled.ts'
 import type { ChannelRate } from '../config/rates.ts'
 import { lockKey } from '../database/advisory-locks.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { isSaid } from '../database/permissions.ts'
 
 // What stops by itself: a channel whose mail is complained of or bounces (a breaker), and a campaign that goes beyond the
 // shares its own `stop` rules allow. Both are pauses like those of a person, with the figures as their reason.
@@ -272,7 +273,7 @@ async function optOuts(session: Database | Transaction, campaign: string, since:
     sql`
     SELECT count(DISTINCT gone.contact_id) AS count FROM (
       SELECT p.contact_id, p.chosen_at AS at FROM preferences p
-      WHERE p.chosen_at > ${since} AND cardinality(p.channels_off) > 0
+      WHERE p.chosen_at > ${since} AND cardinality(p.channels_off) > 0 AND ${isSaid(sql`p`)}
       UNION ALL
       SELECT c.contact_id, x.suppressed_at FROM suppressions x
       JOIN contacts c ON (x.kind = 'email' AND c.email_key = x.key) OR (x.kind = 'phone' AND c.phone_key = x.key)
