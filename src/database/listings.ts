@@ -15,12 +15,19 @@ const OWN = sql.param([...OWN_WAYS])
 const AND = '; '
 /** What an import's voice begins with; then comes the name of its file. */
 const IMPORT = 'import of '
+/** What the voice of a provider begins with that took nothing for an address; then comes the name of its channel. */
+const REFUSED = 'refused by '
 /** Of an export with a new name each night, the list would grow by a voice a night. */
 const IMPORTS = 2
 
 /** True of an entry that its own person made, and may take back. @param entry the row of `suppressions` */
 export function isOwnListing(entry: SQL): SQL {
   return sql`(${entry}.kind = 'email' AND ${entry}.reason = 'unsubscribe' AND ${entry}.source = ANY (${OWN}::text[]))`
+}
+
+/** The source of what a provider refused at the handover, as the address of nobody. */
+export function refusalSource(channel: string): string {
+  return `${REFUSED}${channel}`
 }
 
 /** The source of what a file lists. @param name the file's, without its folder */
@@ -70,7 +77,7 @@ function voiceOf(name: string, reason: string | undefined, part: string): Voice 
   if (part.startsWith(IMPORT)) return { by: 'import', file: part.slice(IMPORT.length) }
   if (OWN_WAYS.some((way) => way === name) || name.startsWith('reply to ')) return { by: 'person' }
   if (name === 'erasure' || reason === 'erased') return { by: 'erasure' }
-  if (name === 'call: wrong number') return { by: 'bounce' }
+  if (name === 'call: wrong number' || name.startsWith(REFUSED)) return { by: 'bounce' }
   if (!name.startsWith('receipt')) return { by: 'other', source: part }
   if (reason === 'unsubscribe') return { by: 'person' }
   if (reason === 'hard_bounce') return { by: 'bounce' }

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { type Database, rows, type Transaction, transaction } from '../database/connect.ts'
+import { refusalSource } from '../database/listings.ts'
 import { keyTable, type TouchpointKey } from '../touchpoints/keys.ts'
 import { type Found, suppress } from './do-not-contact.ts'
 import { type Addressed, isAddressed, type ReportingChannel } from './reporting.ts'
@@ -26,7 +27,7 @@ export async function listRefused(
   if (!isAddressed(channel)) return
   await transaction(database, async (tx) => {
     const found = await findRefused(tx, now, channel, refused)
-    await suppress(tx, now, channel, { source: `refused by ${channel.name}`, found })
+    await suppress(tx, now, channel, { source: refusalSource(channel.name), found })
   })
 }
 

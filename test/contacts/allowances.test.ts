@@ -132,6 +132,14 @@ it('takes what other files and mailboxes put there where that is asked for, and 
     rejected: 2,
   })
   for (const gone of ['other', 'bounced']) expect(await listed(`${gone}@shop.example`)).toBeUndefined()
+  // Refused at the handover, as that of nobody, counts as bounced.
+  const refused = 'email\nrefused@shop.example\n'
+  await say('refused@shop.example', 'hard_bounce', 'refused by email')
+  expect(await undo('list.csv', refused, { anyImport: true })).toMatchObject({
+    inserted: 0,
+    reasons: [{ reason: 'it stays on the list: it bounced for good, or is a wrong number; see --bounced' }],
+  })
+  expect(await undo('list.csv', refused, { bounced: true })).toMatchObject({ inserted: 1 })
   // Bounced, and complained of as well, by the same provider.
   await say('bounced@shop.example', 'hard_bounce', 'receipt of email')
   await say('bounced@shop.example', 'hard_bounce', 'receipt of email')
