@@ -189,6 +189,10 @@ describe('a link', () => {
       const answer = await app.request(changed, { headers: AGENT })
       expect(answer.status).toBe(404)
       expect(answer.headers.get('location')).toBeNull()
+      const words = await answer.text()
+      expect(words).toContain('Open it from the message itself')
+      // They wanted to go somewhere, and not to be left alone.
+      expect(words).not.toContain('unsubscribe')
     }
     expect(await events()).toEqual([])
   })
@@ -391,7 +395,9 @@ describe('an unsubscription', () => {
   it('is refused with a changed token, or with one that is for something else', async () => {
     const { click, open } = tracked()
     for (const wrong of [`${url()}x`, click.replace('/c/', '/u/'), open.replace('/o/', '/u/'), '/u/none']) {
-      expect((await app.request(wrong, { method: 'POST' })).status).toBe(404)
+      const answer = await app.request(wrong, { method: 'POST' })
+      expect(answer.status).toBe(404)
+      expect(await answer.text()).toContain('answer the message with “unsubscribe”')
     }
     expect(await waiting()).toHaveLength(1)
   })

@@ -11,7 +11,16 @@ import type { Runtime } from '../../service/runtime.ts'
 import { ownerOf, readUnsubscribeLink, recordReason, unsubscribe } from '../../service/unsubscribing.ts'
 import { refuse, routeOf } from '../answers.ts'
 import { DOCUMENT_POLICY } from '../pages/document.tsx'
-import { askPage, brokenPage, DONE, donePage, erasedPage, HEARD, nobodyPage } from '../pages/unsubscribe.tsx'
+import {
+  askPage,
+  brokenClickPage,
+  brokenPage,
+  DONE,
+  donePage,
+  erasedPage,
+  HEARD,
+  nobodyPage,
+} from '../pages/unsubscribe.tsx'
 import { readAs } from '../requests.ts'
 
 /** One transparent point: GIF is the smallest there is. */
@@ -52,7 +61,7 @@ export function mailApi({
   return new Hono()
     .get(`${LINK_PATHS.click}/:token`, async (c) => {
       const link = await followLink(runtime, c.req.param('token'), agentOf(c), readKeys)
-      if (!link) return page(c, brokenPage(languageOfReader(c), brand), 404)
+      if (!link) return page(c, brokenClickPage(languageOfReader(c), brand), 404)
       if (link.lost !== undefined) onError(routeOf(c), link.lost, c.get('requestId'))
       return c.body(null, 302, {
         Location: link.url,

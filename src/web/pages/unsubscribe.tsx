@@ -36,6 +36,10 @@ const WORDS = {
     en: 'It was cut off or changed on its way. Open it from the message itself, or answer the message with “unsubscribe”.',
     'zh-CN': '它可能被截断或改动过。请直接从消息里打开，或回复“退订”。',
   },
+  brokenClick: {
+    en: 'It was cut off or changed on its way. Open it from the message itself.',
+    'zh-CN': '它可能被截断或改动过。请直接从消息里打开。',
+  },
   erased: { en: 'This account has been deleted', 'zh-CN': '该账号已删除' },
   // To which address it went is known no more: another account may have the same.
   erasedMore: {
@@ -129,6 +133,11 @@ function saying(language: Language, brand: string, title: Word, more: Word) {
 
 export function brokenPage(language: Language, brand: string) {
   return saying(language, brand, 'broken', 'brokenMore')
+}
+
+/** Of a link to somewhere else: whoever follows it wants nothing stopped. */
+export function brokenClickPage(language: Language, brand: string) {
+  return saying(language, brand, 'broken', 'brokenClick')
 }
 
 /** Of a message to somebody who was erased since. */
