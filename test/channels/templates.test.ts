@@ -358,6 +358,12 @@ describe('problems', () => {
     ['{{date a.at style="shrt"}}', 'a.en.hbs:5:19', /has no style `shrt`; there are short, .* \(short\?\)$/],
     ['{{#if (eq (date a.at style="x") "y")}}z{{/if}}', 'a.en.hbs:5:28', /\{\{date\}\} has no style `x`/],
     ['{{number a.b digits=200}}', 'a.en.hbs:5:21', /\{\{number\}\} has no `200` digits; there are 0 to 20$/],
+    [
+      '{{number a.b digit=0}}',
+      'a.en.hbs:5:14',
+      /\{\{number\}\} has no option `digit`; there is digits( \(digits\?\))?$/,
+    ],
+    ['{{#if (eq a.b c=1)}}x{{/if}}', 'a.en.hbs:5:15', /\{\{eq\}\} has no option `c`$/],
     ['{{number a.b digits="two"}}', 'a.en.hbs:5:21', /has no `two` digits/],
     [
       '[[contact.first_name]]',

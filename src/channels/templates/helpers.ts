@@ -7,6 +7,15 @@ import { drawMonths, isMonths, measureOf } from './month-chart.ts'
 /** Helpers a template may name. */
 export const HELPERS = ['if', 'unless', 'each', 'with', 'eq', 'money', 'number', 'date', 'chart'] as const
 
+/** The options of those that are not Handlebars' own. */
+export const HELPER_OPTIONS: Readonly<Record<string, readonly string[]>> = {
+  eq: [],
+  money: [],
+  number: ['digits'],
+  date: ['style'],
+  chart: ['alt'],
+}
+
 /** The helper every printed value is passed through: see {@link requireValue}. Not for templates to name. */
 export const VALUE_HELPER = '$value'
 

@@ -12,7 +12,7 @@ import {
   type Program,
 } from '../renderer.ts'
 import { nearest } from './front-matter.ts'
-import { DATE_STYLE_NAMES, HELPERS } from './helpers.ts'
+import { DATE_STYLE_NAMES, HELPER_OPTIONS, HELPERS } from './helpers.ts'
 
 // What a template says, read from its syntax tree: the variables it needs and what is wrong with it.
 
@@ -204,8 +204,20 @@ function readStatement(node: Node, scope: Scope, walk: Walk): void {
 
 type Callee = hbs.AST.MustacheStatement | hbs.AST.SubExpression
 
-/** An option that is written out and is none would keep every message from going. */
+/** An option that is none would do nothing, and one of no value that it takes keep every message from going. */
 function complainOfOptions(name: string, node: Callee, walk: Walk): void {
+  const known = HELPER_OPTIONS[name]
+  for (const pair of known ? (node.hash?.pairs ?? []) : []) {
+    if (!known || known.includes(pair.key)) continue
+    const expected = known.join(', ')
+    complain(
+      walk,
+      pair,
+      pair.key,
+      `{{${name}}} has no option \`${pair.key}\`${expected ? `; there is ${expected}` : ''}`,
+      { found: pair.key, ...(expected ? { expected } : {}), ...meant(pair.key, known) },
+    )
+  }
   if (name === 'date') complainOfStyle(node, walk)
   if (name === 'number') complainOfDigits(node, walk)
 }
