@@ -2,13 +2,14 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { expect, test, vi } from 'vitest'
-import { startProgress } from '../../src/cli/progress.ts'
+import { openOutput } from '../../src/cli/output.ts'
+import { run as runVerb } from '../../src/cli/run.ts'
+import type { Invocation } from '../../src/cli/verb.ts'
+import { systemClock } from '../../src/clock.ts'
+import { environmentFrom } from '../../src/config/environment.ts'
 import { execute } from '../../src/database/connect.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { openCliShop, run } from './command.ts'
-
-const finish = vi.fn()
-vi.mock('../../src/cli/progress.ts', () => ({ startProgress: vi.fn(() => ({ update: () => {}, finish })) }))
 
 // What is not finished draws itself on, over the message of what went wrong, and leaves the terminal without a cursor.
 test('a run that breaks off ends its bar before it says why', async () => {
@@ -24,8 +25,21 @@ test('a run that breaks off ends its bar before it says why', async () => {
     database,
     sql`CREATE TRIGGER break_off BEFORE INSERT ON runs FOR EACH ROW EXECUTE FUNCTION break_off()`,
   )
-  const { code } = await run(['run', 'spring'], here)
-  expect(code).not.toBe(0)
-  expect(startProgress).toHaveBeenCalled()
-  expect(finish).toHaveBeenCalledTimes(vi.mocked(startProgress).mock.calls.length)
+  const finish = vi.fn()
+  const progress = vi.fn(() => ({ update: () => {}, finish }))
+  const nowhere = { write: () => {} }
+  const invocation: Invocation = {
+    environment: environmentFrom(here.env),
+    output: { ...openOutput({ json: false, noColor: true, stdout: nowhere, stderr: nowhere }), progress },
+    cwd: here.cwd,
+    workspaceFile: undefined,
+    clock: systemClock,
+    interrupt: new AbortController().signal,
+  }
+  const running = runVerb((_command, work) => work(invocation).then(() => {})).parseAsync(['spring'], {
+    from: 'user',
+  })
+  await expect(running).rejects.toThrow('broken off')
+  expect(progress).toHaveBeenCalled()
+  expect(finish).toHaveBeenCalledTimes(progress.mock.calls.length)
 })
