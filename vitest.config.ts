@@ -33,7 +33,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     pool: 'forks',
     // A worker reads the modules once for all the test files it is given: a quarter less processor time on test/web and
-    // test/config. So a helper keeps nothing from one file to the next: what it opens, it ends by `afterFile`.
+    // test/config. So a helper keeps nothing from one file to the next: what it opens, it ends by `afterFile`. And a test mocks
+    // no module: another file may have read the real one.
     isolate: false,
     // Test files wait for servers as much as they compute: one more than there are cores keeps both busy.
     maxWorkers: Math.max(3, availableParallelism()),

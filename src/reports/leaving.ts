@@ -70,6 +70,8 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
             off AS what, coalesce(p.reason, '') AS reason, p.contact_id::text AS who
           FROM preferences p CROSS JOIN LATERAL unnest(p.channels_off) AS off
           WHERE ${within(sql`p.chosen_at`)} AND ${isNoSeed(sql`p`)} AND ${isSaid(sql`p`)}
+            -- Told of already, as the address that is silenced.
+            AND NOT (off = 'email' AND starts_with(p.source, 'unsubscribe: '))
           UNION ALL
           SELECT 'consent', c.channel, c.source, c.contact_id::text FROM consents c
           WHERE c.decision = 'withdrawn' AND ${within(sql`c.decided_at`)} AND ${isNoSeed(sql`c`)} AND ${isSaid(sql`c`)}

@@ -33,9 +33,9 @@ export async function ownerOf(
 }
 
 /**
- * Stops e-mail to whoever a message went to, by whichever account; and, where it went by a channel that is no e-mail, that
- * channel.
- * @returns false where both were so already
+ * Stops e-mail to whoever a message went to, by whichever account and to whichever address they will have; and, where it went
+ * by a channel that is no e-mail, that channel.
+ * @returns false where all were so already
  */
 export async function unsubscribe(
   runtime: Runtime,
@@ -52,29 +52,26 @@ export async function unsubscribe(
 }
 
 /**
- * A card, a push or a text has the link, too, where its template prints it. Whoever gets it may have no e-mail that could be
- * listed, and the list of e-mails silences no other channel: so the channel it went by is refused, as the person's own choice.
- * So is e-mail where the person has another account with an address that is not on the list: they read that nothing more
- * comes this way, and the next campaign would write to that one.
+ * The channel the message went by is refused as well, as the person's own choice. They read that nothing more comes this way,
+ * and the list knows addresses: another account may have another one, an import brings a new one, and a card, a push or a
+ * text, which have the link where their template prints it, go to none that could be listed.
  */
 async function refuseChannelOf(
-  { database, clock, hooks, reporting }: Runtime,
+  { database, clock, hooks }: Runtime,
   { contactId, touchpointId }: Referred,
   source: string,
 ): Promise<boolean> {
   return await transaction(database, async (tx) => {
     await keepContacts(tx, sql`c.contact_id = ${contactId}`)
-    const [went] = await rows<{ channel: string; elsewhere: boolean }>(
+    const [went] = await rows<{ channel: string }>(
       tx,
-      sql`SELECT m.channel, EXISTS (SELECT FROM contacts o WHERE o.person_id = c.person_id AND o.email_key IS NOT NULL
-              AND NOT EXISTS (SELECT FROM suppressions s WHERE s.kind = 'email' AND s.key = o.email_key)) AS elsewhere
-          FROM contacts c JOIN (
+      sql`SELECT m.channel FROM contacts c JOIN (
             SELECT contact_id, channel FROM touchpoint_records WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
             UNION ALL
             SELECT contact_id, channel FROM touchpoints WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
           ) m USING (contact_id) WHERE m.channel IS NOT NULL`,
     )
-    if (!went || (reporting(went.channel).kind === 'email' && !went.elsewhere)) return false
+    if (!went) return false
     const refused = { channel: went.channel, source }
     return (await recordOptOut(tx, contactId, refused, { now: clock.now(), hooks })) === 'recorded'
   })

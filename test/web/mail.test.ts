@@ -318,6 +318,26 @@ describe('an unsubscription', () => {
     expect(ended).toEqual([{ reason: 'suppressed' }])
   })
 
+  it('holds for the address they have later, too: they were told that nothing more comes this way', async () => {
+    const body = new URLSearchParams({ 'List-Unsubscribe': 'One-Click' })
+    expect((await app.request(url(), { method: 'POST', body })).status).toBe(200)
+    const moved = `moved${people}@people.test`
+    await shop.importContacts([{ external_id: `p${people}`, email: moved }])
+    shop.clock.advance(86_400 * 40)
+    const silent = new Date(shop.clock.now().getTime() - 4 * 86_400_000).toISOString()
+    await shop.importActivity([{ external_id: `p${people}`, type: 'session', occurred_at: silent }])
+    await shop.run('letters')
+    await dispatchDue(shop.database, { now: shop.clock.now(), jobs: 100 }, async (batch) => {
+      await processBatch(shop.runtime.worker, batch)
+    })
+    expect(email.sent.filter(({ address }) => address === moved)).toEqual([])
+    const answers = await rows(
+      shop.database,
+      sql`SELECT channels_off, source FROM preferences WHERE contact_id = ${message.contactId}`,
+    )
+    expect(answers).toEqual([{ channels_off: ['email'], source: 'unsubscribe: one-click' }])
+  })
+
   it('asks why when it is done, in the reader’s language, and keeps an answer of the one list once', async () => {
     const post = async (fields: Record<string, string>, language = 'en') => {
       const body = new URLSearchParams(fields)
