@@ -63,7 +63,10 @@ export interface ReadableContext extends Invocation {
   readonly channels: ChannelRegistry
 }
 
-/** {@link openWorkspace} as far as the file can be read; that it is no further is warned of. @throws ConfigError where the database is in doubt */
+/**
+ * {@link openWorkspace} as far as the file can be read; that it is no further is warned of.
+ * @throws WinbackError `workspace.missing`, ConfigError where the database is in doubt
+ */
 export async function readAsFarAsItGoes(invocation: Invocation): Promise<ReadableContext> {
   const { environment, output } = invocation
   const file = shown(await findWorkspaceFile(invocation))

@@ -207,19 +207,26 @@ type Callee = hbs.AST.MustacheStatement | hbs.AST.SubExpression
 /** An option that is none would do nothing, and one of no value that it takes keep every message from going. */
 function complainOfOptions(name: string, node: Callee, walk: Walk): void {
   const known = HELPER_OPTIONS[name]
-  for (const pair of known ? (node.hash?.pairs ?? []) : []) {
-    if (!known || known.includes(pair.key)) continue
-    const expected = known.join(', ')
-    complain(
-      walk,
-      pair,
-      pair.key,
-      `{{${name}}} has no option \`${pair.key}\`${expected ? `; there is ${expected}` : ''}`,
-      { found: pair.key, ...(expected ? { expected } : {}), ...meant(pair.key, known) },
-    )
-  }
+  const unknown = known ? (node.hash?.pairs ?? []).filter(({ key }) => !known.includes(key)) : []
+  for (const pair of unknown) complainOfOption(name, pair, known ?? [], walk)
   if (name === 'date') complainOfStyle(node, walk)
   if (name === 'number') complainOfDigits(node, walk)
+}
+
+function complainOfOption(
+  helper: string,
+  pair: hbs.AST.HashPair,
+  known: readonly string[],
+  walk: Walk,
+): void {
+  const { key } = pair
+  const expected = known.join(', ')
+  const there = expected ? `; there is ${expected}` : ''
+  complain(walk, pair, key, `{{${helper}}} has no option \`${key}\`${there}`, {
+    found: key,
+    ...(expected ? { expected } : {}),
+    ...meant(key, known),
+  })
 }
 
 function optionOf(node: Callee, name: string): hbs.AST.Expression | undefined {
