@@ -1,5 +1,6 @@
 import pc from 'picocolors'
 import type { Clock } from '../clock.ts'
+import { plainJson } from '../reports/plain-json.ts'
 import type { Language } from '../reports/words.ts'
 import { type Progress, type ProgressOptions, startProgress } from './progress.ts'
 
@@ -125,13 +126,7 @@ export function timed(output: Output, clock: Clock): Output {
 
 /** Pretty JSON; maps become objects and big integers text, which JSON has no other way to say. */
 export function toJson(data: unknown): string {
-  const plain = (_key: string, value: unknown) => {
-    if (typeof value === 'bigint') return value.toString()
-    if (value instanceof Map) return Object.fromEntries(value)
-    if (value instanceof Set) return [...value]
-    return value
-  }
-  return JSON.stringify(data, plain, 2) ?? 'null'
+  return JSON.stringify(data, plainJson, 2) ?? 'null'
 }
 
 /** `1 error`, `2 errors`, `12,000 people`. */
