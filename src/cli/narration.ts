@@ -2,7 +2,7 @@ import type { RunResult } from '../audience/run.ts'
 import { maskText } from '../config/masking.ts'
 import { CREDITOR } from '../config/waits.ts'
 import { messageOf } from '../errors.ts'
-import { apartText } from '../reports/queues.ts'
+import { gapText } from '../reports/queues.ts'
 import { ANSWERS, REDEMPTION_REFUSALS, STATES } from '../reports/reasons.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
@@ -53,7 +53,7 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
   const told = new Map<string, string>()
   const worthSaying = openErrors()
   // One process may be a scheduler and a worker.
-  let apart: string | undefined
+  let gapSaid: string | undefined
   const { language } = speech
   const inWords = sayIn(speech)
   const say = (event: string, facts: Record<string, unknown>, words: string, warning = false) =>
@@ -177,18 +177,18 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
       )
       say('away', { channel, since, detail, nextAt }, words, true)
     },
-    onQueues: (queues) => {
-      const { found, mend } = queues ? apartText(queues, language) : { found: '', mend: '' }
-      if ((apart ?? '') === found) return
-      apart = found
-      if (queues) say('queues_apart', { queues }, `${found}${language === 'en' ? '. ' : '。'}${mend}`, true)
+    onGap: (gap) => {
+      const { found, mend } = gap ? gapText(gap.kind, gap.queues, language) : { found: '', mend: '' }
+      if ((gapSaid ?? '') === found) return
+      gapSaid = found
+      if (gap) say(`queues_${gap.kind}`, gap, `${found}${language === 'en' ? '. ' : '。'}${mend}`, true)
       else
         say(
           'queues_together',
           {},
           inWords(
-            'all schedulers and workers have the same queue again',
-            '所有调度器和工作进程已重新使用同一队列',
+            'schedulers and workers are together at one queue again',
+            '调度器与工作进程已重新使用同一队列',
           ),
         )
     },

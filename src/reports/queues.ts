@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import type { Language } from './words.ts'
 
-// The queues that schedulers and workers have. All of them should have the same: what is handed to one is taken by nobody
-// who looks at another, and each of them finds its own in order.
+// The queues that schedulers and workers have, and whether somebody of both is at each. What is handed to one is taken by
+// nobody who looks at another, and what a scheduler alone hands out by nobody at all; each of them finds its own in order.
 
 /** A queue, and the machines on which somebody runs who has it. */
 export interface Queue {
@@ -30,19 +30,54 @@ export async function readQueues(session: Session): Promise<Queue[]> {
   )
 }
 
-/** Whether somebody hands out, or waits, at a queue where the others are not. Two that have both sides each do their work. Pure. */
-export function areApart(queues: readonly Queue[]): boolean {
-  return (
-    queues.length > 1 &&
-    queues.some(({ schedulers, workers }) => schedulers.length === 0 || workers.length === 0)
-  )
+/** Nobody takes what is handed out, nobody hands anything out, or both are there and at different queues. */
+export type Gap = 'no_worker' | 'no_scheduler' | 'apart'
+
+/** What keeps those who run from working together. Two queues that have both sides each do their work. Pure. */
+export function gapBetween(queues: readonly Queue[]): Gap | undefined {
+  if (queues.every(({ schedulers, workers }) => schedulers.length > 0 && workers.length > 0)) return undefined
+  if (queues.every(({ workers }) => workers.length === 0)) return 'no_worker'
+  return queues.every(({ schedulers }) => schedulers.length === 0) ? 'no_scheduler' : 'apart'
 }
 
-/** That they are apart, who has which, and what is to be done. */
-export function apartText(
+/** What the gap is, who has which queue, and what is to be done. */
+export function gapText(
+  gap: Gap,
   queues: readonly Queue[],
   language: Language,
 ): { readonly found: string; readonly mend: string } {
+  return gap === 'apart' ? apartText(queues, language) : aloneText(gap, queues, language)
+}
+
+function aloneText(gap: Exclude<Gap, 'apart'>, queues: readonly Queue[], language: Language) {
+  const hosts = [
+    ...new Set(queues.flatMap(({ schedulers, workers }) => [...schedulers, ...workers])),
+  ].toSorted()
+  const en = hosts.join(', ')
+  const zh = hosts.join('、')
+  if (gap === 'no_worker') {
+    return language === 'en'
+      ? {
+          found: `a scheduler runs (${en}) and no worker: nothing is sent`,
+          mend: 'Start one: `winback worker`, or `winback start` for all in one process. What is due waits until then.',
+        }
+      : {
+          found: `只有调度器在运行（${zh}），没有工作进程：不会发送任何消息`,
+          mend: '请启动工作进程：`winback worker`；或用 `winback start` 在一个进程中运行全部。到期的消息会一直等待。',
+        }
+  }
+  return language === 'en'
+    ? {
+        found: `a worker runs (${en}) and no scheduler: no campaign runs, and nothing is handed out to be sent`,
+        mend: 'Start one: `winback scheduler`, or `winback start` for all in one process. A run that was missed is caught up.',
+      }
+    : {
+        found: `只有工作进程在运行（${zh}），没有调度器：活动不会运行，也不会分派任何消息`,
+        mend: '请启动调度器：`winback scheduler`；或用 `winback start` 在一个进程中运行全部。错过的运行会补上。',
+      }
+}
+
+function apartText(queues: readonly Queue[], language: Language) {
   const lines = queues.map((queue) => `${nameOf(queue, language)}${peopleOf(queue, language)}`)
   return language === 'en'
     ? {

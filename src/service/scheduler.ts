@@ -76,7 +76,7 @@ export async function startScheduler(
     start('sweep', createSweeper(runtime, events, pace)),
     start('signals', () => keepFresh(runtime, pace)),
     start('breakers', () => watch(runtime, events, pace)),
-    watchQueues(runtime, mine, (apart) => events.onQueues?.(apart), pace.queues),
+    watchQueues(runtime, mine, (gap) => events.onGap?.(gap), pace.queues),
     startMinutes(report('schedule'), pace.idle, () => runDue(runtime, events.onRun)),
     ...(text ? [startSyncs(runtime, events, pace, text)] : []),
   ]

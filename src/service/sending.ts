@@ -31,7 +31,7 @@ export async function startSending(
     },
   )
   const mine = { role: 'worker', engine, queueId: () => worker.queueId() } as const
-  const queues = watchQueues(runtime, mine, (apart) => events.onQueues?.(apart))
+  const queues = watchQueues(runtime, mine, (gap) => events.onGap?.(gap))
   return {
     close: async () => {
       ending.abort()

@@ -1,6 +1,6 @@
 import type { RunResult } from '../audience/run.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
-import type { Queue } from '../reports/queues.ts'
+import type { Gap, Queue } from '../reports/queues.ts'
 import type { Reached } from '../touchpoints/absences.ts'
 import type { BatchResult } from '../touchpoints/batch.ts'
 import type { Tripped } from '../touchpoints/breakers.ts'
@@ -24,8 +24,8 @@ export interface ServiceEvents {
   onRest?(channel: string, milliseconds: number): void
   /** A provider cannot be reached, told at each try in vain; or is reached again. */
   onReach?(news: Reached): void
-  /** Schedulers and workers have different queues, and some of them nobody to work with; or no more, without any. */
-  onQueues?(apart: readonly Queue[] | undefined): void
+  /** Schedulers have no workers at their queue, or workers no scheduler; or no more, without any. */
+  onGap?(gap: { readonly kind: Gap; readonly queues: readonly Queue[] } | undefined): void
   /** @param request of the web, by its id */
   onError(where: string, error: unknown, request?: string): void
 }

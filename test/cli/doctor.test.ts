@@ -383,7 +383,7 @@ test('a provider that the workers cannot reach is said, with since when, why and
   expect((await run(['doctor', '--locale', 'zh-CN'], here)).stdout).toContain('发放优惠的服务商自')
 })
 
-test('schedulers and workers that have different queues are found, whichever this machine has', async () => {
+test('a scheduler without a worker is found, and one whose workers have another queue, whichever this machine has', async () => {
   const { database, here } = await openCliShop()
   const appear = (role: string, engine: string, place: string, id: string) =>
     execute(
@@ -396,8 +396,14 @@ test('schedulers and workers that have different queues are found, whichever thi
     const { findings } = JSON.parse(stdout) as { findings: Finding[] }
     return { code, found: findings.filter(({ check, state }) => check === 'queue' && state === 'wrong') }
   }
-  await appear('scheduler', 'postgres', '', 'postgres')
   expect((await queues()).found).toEqual([])
+  await appear('scheduler', 'postgres', '', 'postgres')
+  expect((await queues()).found).toMatchObject([
+    {
+      found: expect.stringContaining('(scheduler.internal) and no worker'),
+      mend: expect.stringContaining('winback worker'),
+    },
+  ])
   await appear('worker', 'redis', 'cache.internal:6379 {winback}', 'drawn')
   const { code, found } = await queues()
   expect(code).not.toBe(0)

@@ -84,8 +84,14 @@ test.each([
       'channel email is reached again: it was away since 2026-11-25T01:00:00.000Z',
       'warning: the provider that credits offers cannot be reached since 2026-11-25T01:00:00.000Z (connect ECONNREFUSED): what it is to be asked for waits, and costs no message a try',
       'the provider that credits offers is reached again: it was away since 2026-11-25T01:00:00.000Z',
+      expect.stringMatching(
+        /^warning: a scheduler runs \(a\) and no worker: nothing is sent\. Start one: `winback worker`/,
+      ),
+      expect.stringMatching(
+        /^warning: a worker runs \(b\) and no scheduler: .*\. Start one: `winback scheduler`/,
+      ),
       expect.stringMatching(/^warning: schedulers and workers have different queues.*\. Give all of them/),
-      'all schedulers and workers have the same queue again',
+      'schedulers and workers are together at one queue again',
     ],
   ],
   [
@@ -108,8 +114,10 @@ test.each([
       '渠道 email 已恢复连接：自 2026-11-25T01:00:00.000Z 起失联',
       '警告：发放优惠的服务商自 2026-11-25T01:00:00.000Z 起无法连接（connect ECONNREFUSED）：待其发放的优惠等待重试，不计入消息的尝试次数',
       '发放优惠的服务商已恢复连接：自 2026-11-25T01:00:00.000Z 起失联',
+      expect.stringMatching(/^警告：只有调度器在运行（a），没有工作进程：.*。请启动工作进程/),
+      expect.stringMatching(/^警告：只有工作进程在运行（b），没有调度器：.*。请启动调度器/),
       expect.stringMatching(/^警告：调度器与工作进程使用的队列不同.*。请让所有进程/),
-      '所有调度器和工作进程已重新使用同一队列',
+      '调度器与工作进程已重新使用同一队列',
     ],
   ],
 ])('a service tells in %s what it does', (locale, expected) => {
@@ -141,7 +149,14 @@ test.each([
   events.onReach?.({ channel: CREDITOR, since: at })
   const queue = { engine: 'postgres', place: '', schedulers: ['a'], workers: [] } as const
   // Told by the scheduler and by the worker of one process.
-  for (const queues of [[queue], undefined]) for (let side = 0; side < 2; side += 1) events.onQueues?.(queues)
+  const other = { ...queue, schedulers: [], workers: ['b'] } as const
+  const gaps = [
+    { kind: 'no_worker', queues: [queue] },
+    { kind: 'no_scheduler', queues: [other] },
+    { kind: 'apart', queues: [queue, other] },
+    undefined,
+  ] as const
+  for (const gap of gaps) for (let side = 0; side < 2; side += 1) events.onGap?.(gap)
   expect(said).toEqual(expected)
 })
 

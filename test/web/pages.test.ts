@@ -994,25 +994,26 @@ test('every page says which channel cannot be reached, for as long as it cannot'
   expect(await page()).not.toContain('E-mail cannot be reached')
 })
 
-test('the first page says that schedulers and workers have different queues, for as long as they have', async () => {
+test('the first page says that no worker runs, or at another queue than the scheduler, for as long as it is so', async () => {
   const page = async (language = 'en') => {
     const headers = { Cookie: cookies.get('viewer') ?? '', 'Accept-Language': language }
     return await (await fetch(`${server.address}/`, { headers })).text()
   }
-  expect(await page()).not.toContain('have different queues')
-  for (const [role, queue] of [
-    ['scheduler', 'postgres'],
-    ['worker', 'redis'],
-  ])
-    await execute(
+  const appear = (role: string, queue: string) =>
+    execute(
       database,
       sql`INSERT INTO queue_processes (process_id, role, host, engine, place, queue_id, seen_at)
         VALUES (gen_random_uuid(), ${role}, 'a', ${queue}, '', ${queue}, clock_timestamp())`,
     )
+  expect(await page()).not.toContain('class="note bad"')
+  await appear('scheduler', 'postgres')
+  expect(await page()).toContain('A scheduler runs (a) and no worker')
+  expect(await page('zh-CN')).toContain('没有工作进程')
+  await appear('worker', 'redis')
   expect(await page()).toContain('Schedulers and workers have different queues')
   expect(await page('zh-CN')).toContain('调度器与工作进程使用的队列不同')
   await execute(database, sql`DELETE FROM queue_processes`)
-  expect(await page()).not.toContain('have different queues')
+  expect(await page()).not.toContain('class="note bad"')
 })
 
 test('who is not there, or nobody at all, is said in Chinese to whoever reads Chinese', async () => {

@@ -11,7 +11,7 @@ import { placeOf, rows } from '../../database/connect.ts'
 import { pendingMigrations } from '../../database/migrate.ts'
 import { readShortages } from '../../offers/pools.ts'
 import { absenceText, readAbsences } from '../../reports/absences.ts'
-import { apartText, areApart, readQueues } from '../../reports/queues.ts'
+import { gapBetween, gapText, readQueues } from '../../reports/queues.ts'
 import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { shortageFinding } from '../../service/plan/sentences.ts'
@@ -263,8 +263,9 @@ async function checkAbsences({ database, clock }: DatabaseContext, speech: Speec
 /** What schedulers and workers have said of themselves: doctor's own look at a queue is at that of this machine. */
 async function checkQueues({ database }: DatabaseContext, { language }: Speech): Promise<Finding[]> {
   const queues = await readQueues(database)
-  if (!areApart(queues)) return []
-  const { found, mend } = apartText(queues, language)
+  const gap = gapBetween(queues)
+  if (!gap) return []
+  const { found, mend } = gapText(gap, queues, language)
   return [wrong('queue', found, mend)]
 }
 

@@ -4,7 +4,7 @@ import { appliedNames } from '../../config/versions.ts'
 import { type Database, rows } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
 import { type CampaignLine, campaignsNote, campaignsTable } from '../../reports/campaigns.ts'
-import { apartText, areApart, type Queue, readQueues } from '../../reports/queues.ts'
+import { type Gap, gapBetween, gapText, type Queue, readQueues } from '../../reports/queues.ts'
 import type { TextStyle } from '../../reports/report.ts'
 import { type SheetName, sheetReports } from '../../reports/reports.ts'
 import { csvOf, type Sheet } from '../../reports/sheet.ts'
@@ -84,10 +84,11 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           styleOf(visit),
         )
         const queues = await readQueues(visit.runtime.database)
+        const gap = gapBetween(queues)
         return await visit.show(
           say('Monday', '周一速览'),
           <>
-            {areApart(queues) ? <Apart visit={visit} queues={queues} /> : null}
+            {gap ? <GapNote visit={visit} gap={gap} queues={queues} /> : null}
             {counts ? null : <Programme visit={visit} sheet={programme.sheet} beside={note} />}
             {lines.length === 0 ? null : (
               <CampaignLines visit={visit} lines={lines} note={note} titles={titles} here={campaign} />
@@ -159,8 +160,8 @@ export function reportPages(dependencies: PagesDependencies): Hono {
 }
 
 /** Above everything that was sent: nothing may be sent at all. */
-function Apart({ visit, queues }: { visit: Visit; queues: readonly Queue[] }) {
-  const { found, mend } = apartText(queues, visit.language)
+function GapNote({ visit, gap, queues }: { visit: Visit; gap: Gap; queues: readonly Queue[] }) {
+  const { found, mend } = gapText(gap, queues, visit.language)
   return (
     <div class="note bad">
       <p>
