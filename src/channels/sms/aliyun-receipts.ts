@@ -30,14 +30,17 @@ const upstream = z.object({
 
 const ANSWER = { type: 'application/json', body: '{"code":0,"msg":"ok"}' }
 
-/** The number is nobody's. */
-const GONE = ['INVALID_NUMBER', 'MOBILE_NOT_EXIST']
+/**
+ * The number is nobody's. `INVALID_NUMBER` and `MOBILE_NOT_ON_SERVICE` need not mean that: they are also said of a telephone that
+ * is off, out of reach or not paid for. https://help.aliyun.com/document_detail/101347.htm
+ */
+const GONE = 'MOBILE_NOT_EXIST'
 /** Its owner told the carrier or Aliyun to let nothing more through, some time before: no complaint of this message. */
 const REFUSING = ['USER_REJECT', 'MOBILE_IN_BLACK']
 
 /** What it means that a message was not received. */
 export function failureOf(code: string): EventKind {
-  if (GONE.includes(code)) return 'hard_bounce'
+  if (code === GONE) return 'hard_bounce'
   return REFUSING.includes(code) ? 'unsubscribed' : 'soft_bounce'
 }
 

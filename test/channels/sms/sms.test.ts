@@ -376,7 +376,7 @@ describe('Aliyun', () => {
 
   it('reports what became of messages, what they cost, and what was answered', () => {
     expect(
-      post([report, { ...report, success: false, err_code: 'INVALID_NUMBER' }, { ...report, out_id: 'x' }]),
+      post([report, { ...report, success: false, err_code: 'MOBILE_NOT_EXIST' }, { ...report, out_id: 'x' }]),
     ).toMatchObject({
       outcome: 'accepted',
       events: [
@@ -391,6 +391,12 @@ describe('Aliyun', () => {
       ],
       answer: { body: '{"code":0,"msg":"ok"}' },
     })
+    // Said of a telephone that is off, too.
+    for (const err_code of ['INVALID_NUMBER', 'MOBILE_NOT_ON_SERVICE']) {
+      expect(post([{ ...report, success: false, err_code }])).toMatchObject({
+        events: [{ kind: 'soft_bounce' }],
+      })
+    }
     // Once refused, or on a list for having been: no complaint of this message, for which all would be paused.
     expect(post([{ ...report, success: false, err_code: 'MOBILE_IN_BLACK' }])).toMatchObject({
       events: [{ kind: 'unsubscribed' }],
