@@ -154,19 +154,28 @@ const LATER: Readonly<Record<string, number>> = {
 const OURS = ['isv.DAY_LIMIT_CONTROL', 'isv.MONTH_LIMIT_CONTROL', 'InvalidTimeStamp']
 /**
  * Codes by which our key, account or machine is refused, and nobody's message: no credit, out of service, the product not
- * ordered, no right to send, not from this country. https://help.aliyun.com/document_detail/101347.htm
+ * ordered, no right to send, not from this country, locked for not having been used. https://help.aliyun.com/document_detail/101347.htm
  */
 const NOT_LET_IN =
-  /^(SignatureDoesNotMatch|InvalidAccessKeyId|NoPermission|Forbidden|isv\.(AMOUNT_NOT_ENOUGH|OUT_OF_SERVICE|ACCOUNT_ABNORMAL|ACCOUNT_NOT_EXISTS|PRODUCT_UN_?SUBSCRI(PT|BE)|DENY_IP_RANGE)|isp\.RAM_PERMISSION_DENY)(\.|$)/
+  /^(SignatureDoesNotMatch|InvalidAccessKeyId|NoPermission|Forbidden|isv\.(AMOUNT_NOT_ENOUGH|OUT_OF_SERVICE|ACCOUNT_ABNORMAL|ACCOUNT_NOT_EXISTS|SECURITY_FROZEN_ACCOUNT|PRODUCT_UN_?SUBSCRI(PT|BE)|DENY_IP_RANGE)|isp\.RAM_PERMISSION_DENY)(\.|$)/
+/** The signature of the settings is none of the account's, not approved (yet) or forbidden: nobody's message can go. */
+const NO_SENDER = ['isv.SMS_SIGNATURE_ILLEGAL', 'isv.SMS_SIGN_ILLEGAL', 'isv.SIGN_STATE_ILLEGAL']
 const CONTENT = /TEMPLATE|SIGN|PARAM|BLACK_KEY|CONTENT/
 
 function classify(status: number, text: string): Delivery {
   const answer = reply.safeParse(parseJson(text)).data
-  if (!answer) return { outcome: 'uncertain', detail: `Aliyun answers ${status} without a code` }
+  if (!answer) {
+    const detail = `Aliyun answers ${status} without a code`
+    // Aliyun gives each refusal a code. What has none is another's: a proxy, a redirect, an address that is not Aliyun's.
+    const another = status >= 300 && status < 500
+    return another ? { outcome: 'retry', detail, after: 300 } : { outcome: 'uncertain', detail }
+  }
   const { Code, Message = '', BizId } = answer
   const detail = `${Code} ${Message}`.trim()
   if (Code === 'OK') return { outcome: 'sent', ...(BizId === undefined ? {} : { providerId: BizId }) }
-  if (NOT_LET_IN.test(Code)) return { outcome: 'retry', detail, unsent: true, unreached: true }
+  if (NOT_LET_IN.test(Code) || NO_SENDER.includes(Code)) {
+    return { outcome: 'retry', detail, unsent: true, unreached: true }
+  }
   const code = Object.keys(LATER).find((known) => Code === known || Code.startsWith(`${known}.`))
   if (code !== undefined)
     return { outcome: 'retry', detail, after: LATER[code] ?? 3600, takesNone: OURS.includes(code) }

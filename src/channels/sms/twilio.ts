@@ -21,17 +21,16 @@ const failure = z.object({ code: z.coerce.number(), message: z.string().optional
 
 /** https://www.twilio.com/docs/api/errors: numbers that cannot be reached. */
 const BAD_NUMBERS = [21211, 21214, 21217, 21265, 21401, 21614, 21635]
-/**
- * Beside 403: the key is not let in, or the account is suspended or closed. Others, such as a region that is not enabled,
- * are about the number.
- */
+/** Beside 403: the key is not let in, or the account is suspended or closed. */
 const NOT_LET_IN = [20003, 20005, 20403]
+/** Beside 404: there is no such account, as of an `account_sid` that was copied with a blank or is another's id. */
+const NO_ACCOUNT = 20404
 /** What the settings send from (`from`, the messaging service) is none of the account's, or cannot send: nobody's message can go. */
 const NO_SENDER = [21212, 21601, 21603, 21659, 21660, 21661, 21701, 21703, 21704, 21705]
 /** The sender's queue at Twilio is full, with ten hours of messages. */
 const FULL = 21611
-/** No number to send from for where this one is: the account may be given one. */
-const NONE_FOR_IT = 21606
+/** No number to send from for where this one is, or no permission to send there: the account may be given either. */
+const NONE_FOR_IT = [21606, 21408]
 /** Bodies that are missing, too long or not to be sent. */
 const BAD_BODIES = [21602, 21617, 21619, 30007]
 
@@ -112,10 +111,11 @@ function classify(exchange: Exchange): Delivery {
   const { code = 0, message = '' } = failure.safeParse(value).data ?? {}
   const detail = `${status} ${code || ''} ${message}`.replace(/ +/g, ' ').trim()
   // What the account is short of can be mended; the message waits for it.
-  if (status === 401 || (status === 403 && NOT_LET_IN.includes(code)) || NO_SENDER.includes(code)) {
+  const outside = status === 401 || (status === 403 && NOT_LET_IN.includes(code)) || code === NO_ACCOUNT
+  if (outside || NO_SENDER.includes(code)) {
     return { outcome: 'retry', detail, unsent: true, unreached: true }
   }
-  if (status === 403 || code === NONE_FOR_IT) return { outcome: 'retry', detail, after: 3600 }
+  if (status === 403 || NONE_FOR_IT.includes(code)) return { outcome: 'retry', detail, after: 3600 }
   if (code === FULL) return { outcome: 'retry', detail, after: 1800, takesNone: true }
   if (status === 429 || code === 20429) {
     return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60, takesNone: true }
