@@ -176,8 +176,12 @@ function saidSql(): SQL {
   const newest = (value: SQL, where: SQL) =>
     sql`(array_agg(${value} ORDER BY occurred_at DESC, ${value}) FILTER (WHERE ${where}))[1]`
   const ends = sql`(properties ->> 'ends_at')`
-  // As databases and programs write it that know no zone: it is in UTC, as a date alone is.
-  const zoned = sql`CASE WHEN ${ends} ~ '^[0-9-]{10}[T ][0-9:.]+$' THEN replace(${ends}, ' ', 'T') || 'Z' ELSE ${ends} END COLLATE "C"`
+  // As databases and programs write it, `2026-05-30 00:00:00+00` among them: without a zone it is in UTC, as a date alone is.
+  const parts = sql`regexp_match(${ends}, '^([0-9-]{10})[T ]([0-9]{2}:[0-9]{2})(:[0-9.]+)? ?(Z|UTC|([+-][0-9]{2}):?([0-9]{2})?)?$')`
+  const zoned = sql`(SELECT CASE WHEN m.parts IS NULL THEN ${ends}
+      ELSE m.parts[1] || 'T' || m.parts[2] || coalesce(m.parts[3], ':00')
+        || coalesce(m.parts[5] || ':' || coalesce(m.parts[6], '00'), 'Z') END
+    FROM (SELECT ${parts} AS parts OFFSET 0) m) COLLATE "C"`
   return sql`said AS (
       SELECT contact_id,
         ${newest(numberSql('score'), nps)} AS nps,

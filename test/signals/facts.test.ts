@@ -93,9 +93,12 @@ beforeAll(async () => {
     ...sessions('leaver', [2]),
     event('leaver', 'subscription_started', 40, { ends_at: ago(-3) }),
     event('leaver', 'subscription_ended', 5),
-    // Over, as a database shows it, and as a program writes it that knows no zones.
+    // Over, as databases show it, and as programs write it, of which some know no zones.
     event('lapsed', 'subscription_started', 40, { ends_at: '2026-05-30 00:00:00' }),
     event('naive', 'subscription_started', 40, { ends_at: '2026-05-30T00:00:00.000000' }),
+    event('pulled', 'subscription_started', 40, { ends_at: '2026-05-30 08:00:00+08' }),
+    event('warehoused', 'subscription_started', 40, { ends_at: '2026-05-30 00:00:00.000 UTC' }),
+    event('brief', 'subscription_started', 40, { ends_at: '2026-05-29T18:30-0530' }),
     // For ever, as a system to the west of Greenwich writes it.
     ...sessions('lifelong', [2]),
     event('lifelong', 'subscription_started', 40, { ends_at: '9999-12-31T23:59:59-05:00' }),
@@ -229,6 +232,9 @@ describe('memberships and the rest', () => {
       lifelong: true,
       lapsed: false,
       naive: false,
+      pulled: false,
+      warehoused: false,
+      brief: false,
       critic: false,
     })
     expect(await read('membership.left')).toMatchObject({
@@ -239,6 +245,9 @@ describe('memberships and the rest', () => {
       lifelong: null,
       lapsed: -2 * 86_400,
       naive: -2 * 86_400,
+      pulled: -2 * 86_400,
+      warehoused: -2 * 86_400,
+      brief: -2 * 86_400,
     })
   })
 

@@ -30,7 +30,12 @@ const properties = fc.option(
       product_id: fc.constantFrom('tea', 'pot', 7, null),
       quantity: fc.constantFrom(1, 3, '2', -1, 'many'),
       coupon: fc.constantFrom('FIVE', '', true, false),
-      ends_at: fc.constantFrom('2026-03-01', '2026-02-10T12:00:00+08:00', '2026-02-10 12:00:00'),
+      ends_at: fc.constantFrom(
+        '2026-03-01',
+        '2026-02-10T12:00:00+08:00',
+        '2026-02-10 12:00:00',
+        '2026-02-10 12:00:00+02',
+      ),
     },
     { requiredKeys: [] },
   ),

@@ -153,7 +153,12 @@ function endOf(starts: readonly PlainEvent[]): Date | null {
   const texts = starts
     .filter(({ at }) => at.getTime() === moment)
     .flatMap(({ properties }) => (properties?.ends_at === undefined ? [] : [String(properties.ends_at)]))
-    .map((text) => text.replace(/^(\S+) (\S+)$/, '$1T$2Z'))
+    .map((text) =>
+      text.replace(
+        /^(\S+) ([\d:]+)(?:([+-]\d\d)|)$/,
+        (_, day, time, hours) => `${day}T${time}${hours ? `${hours}:00` : 'Z'}`,
+      ),
+    )
     .sort()
   return texts[0] === undefined ? null : new Date(texts[0])
 }
