@@ -274,6 +274,26 @@ describe('activity', () => {
     expect(await syncing.run('orders', { full: true })).toMatchObject({ rows: 4, inserted: 0, unchanged: 4 })
   })
 
+  it('keeps the digits of ids within JSON: complaints whose ids differ in the last are two', async () => {
+    await order(1, 'a', 60)
+    await order(2, 'a', 60)
+    const complaints = await openSyncing({
+      database: target,
+      clock,
+      shop: shop.url,
+      source: SYNC.replace(
+        'SELECT id, customer, paid_at, total, coupon, what FROM orders',
+        "SELECT *, jsonb_build_object('complaint_id', 9007199254740990 + 2 + id) AS properties FROM orders",
+      ).replace(', properties.coupon: coupon', ''),
+    })
+    await complaints.run('orders')
+    const said = await rows(
+      target,
+      sql`SELECT properties ->> 'complaint_id' AS id FROM activity ORDER BY properties ->> 'complaint_id'`,
+    )
+    expect(said).toEqual([{ id: '9007199254740993' }, { id: '9007199254740994' }])
+  })
+
   it('without a key could count twice, and is refused before anything is read', async () => {
     const other = await openSyncing({
       database: target,

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { SyncSettings } from '../../config/sync-settings.ts'
 import { spellTls } from '../../database/connect.ts'
+import { parseJson } from '../json.ts'
 import { lowerBound } from './bound.ts'
 import type { Column } from './columns.ts'
 import {
@@ -155,11 +156,11 @@ const JSONS = [114, 3802]
 
 /**
  * Everything as PostgreSQL writes it, but truths, JSON, and numbers that JavaScript holds exactly: a longer one, such as
- * an id of twenty digits, stays text.
+ * an id of twenty digits, stays text, within JSON too.
  */
 function parserOf(oid: number): (text: string) => unknown {
   if (oid === BOOL) return (text) => text === 't'
-  if (JSONS.includes(oid)) return (text) => JSON.parse(text) as unknown
+  if (JSONS.includes(oid)) return parseJson
   if (!NUMBERS.includes(oid)) return (text) => text
   return (text) => {
     const number = Number(text)
