@@ -219,13 +219,19 @@ function splitPlain(text: string, delimiter: string): string[] {
   return text === '' ? [] : text.split(delimiter)
 }
 
+/** What a report has below its table, by itself in a line: `Confidential Information - Do Not Distribute`. */
+function isNote([only = '', ...others]: readonly string[], columns: number): boolean {
+  return columns > 2 && others.length === 0 && /\S\s+\S/.test(only)
+}
+
 /**
  * A row's columns with the last ones that a spreadsheet leaves away where they are empty; as they are where it has as many
- * as it should or more, or where it is not to be told which are missing.
+ * as it should or more, where it is not to be told which are missing, and where it is a note and no row.
  * @param columns of the header
  */
 export function filledUp({ values, unended }: FileRow, columns: number): RowValues | undefined {
   if (!Array.isArray(values) || values.length === 0 || values.length >= columns || unended) return values
+  if (isNote(values, columns)) return values
   return [...values, ...Array<string>(columns - values.length).fill('')]
 }
 
