@@ -55,8 +55,16 @@ export async function readPools(
   return found.map((row) => ({ ...row, campaign, terms: offers[row.offer] }))
 }
 
-/** What a pool lacks: everything, nearly everything, or time. */
-export type Lack = 'stock_out' | 'never_imported' | 'codes_out' | 'codes_low' | 'codes_ending' | 'stock_low'
+/** What a pool lacks: everything, nearly everything, time, or enough for those who are about to be promised some. */
+export type Lack =
+  | 'stock_out'
+  | 'never_imported'
+  | 'codes_out'
+  | 'codes_low'
+  | 'codes_ending'
+  | 'stock_low'
+  | 'codes_few'
+  | 'stock_few'
 
 /** All that a pool lacks, the first to be mended first; a tenth left is low. Pure. */
 export function lacksOf({ terms, taken, codes, free, ending }: Pool): Lack[] {
@@ -79,7 +87,7 @@ export interface OfferShortage {
   readonly state: 'out' | 'low'
   readonly lack: Lack
   readonly offer: string
-  /** How many are left, of how many; of `codes_ending`, how many of those left end. */
+  /** How many are left, of how many; of `codes_ending`, how many of those left end; of `…_few`, for how many promises. */
   readonly left: number
   readonly of: number
   readonly found: string
@@ -91,7 +99,6 @@ export function shortageOf(pool: Pool): OfferShortage | undefined {
   const { campaign, offer, terms, taken, codes, free, ending } = pool
   const name = `${campaign}.${offer}`
   const { stock = 0 } = terms
-  const fill = `Run \`winback import codes ${name} FILE\`.`
   const [lack] = lacksOf(pool)
   switch (lack) {
     case 'stock_out': {
@@ -100,19 +107,19 @@ export function shortageOf(pool: Pool): OfferShortage | undefined {
     }
     case 'never_imported': {
       const found = `no codes were imported for ${name}`
-      return { state: 'out', lack, offer, left: 0, of: 0, found, mend: fill }
+      return { state: 'out', lack, offer, left: 0, of: 0, found, mend: fill(name) }
     }
     case 'codes_out': {
       const found = `${name} has no code left of ${codes}`
-      return { state: 'out', lack, offer, left: 0, of: codes, found, mend: fill }
+      return { state: 'out', lack, offer, left: 0, of: codes, found, mend: fill(name) }
     }
     case 'codes_low': {
       const found = `${name} has ${free} codes left of ${codes}`
-      return { state: 'low', lack, offer, left: free, of: codes, found, mend: fill }
+      return { state: 'low', lack, offer, left: free, of: codes, found, mend: fill(name) }
     }
     case 'codes_ending': {
       const found = `${ending} of the ${free} codes left for ${name} end within a week`
-      return { state: 'low', lack, offer, left: ending, of: free, found, mend: fill }
+      return { state: 'low', lack, offer, left: ending, of: free, found, mend: fill(name) }
     }
     case 'stock_low': {
       const found = `${name} has ${stock - taken} left of its stock of ${stock}`
@@ -123,16 +130,43 @@ export function shortageOf(pool: Pool): OfferShortage | undefined {
   }
 }
 
+const fill = (name: string) => `Run \`winback import codes ${name} FILE\`.`
+
 const RAISE = 'Raise `stock` in the campaign file and apply it, or let the step have an `otherwise`.'
 
-/** What is short of the offers of a campaign’s file. */
+/** That an offer does not last for so many promises. Pure; undefined where it does. */
+function tooFewFor(promises: number, pool: Pool): OfferShortage | undefined {
+  const { campaign, offer, terms, taken, free } = pool
+  const inStock = Math.max(0, (terms.stock ?? Number.POSITIVE_INFINITY) - taken)
+  const imported = terms.deliver === 'code' && terms.codes === 'imported'
+  const left = imported ? Math.min(inStock, free) : inStock
+  if (promises <= left) return undefined
+  const name = `${campaign}.${offer}`
+  const found = `${name} has ${left} left, and up to ${promises} of those who would be taken in now may be promised one`
+  return imported && free < inStock
+    ? { state: 'low', lack: 'codes_few', offer, left, of: promises, found, mend: fill(name) }
+    : { state: 'low', lack: 'stock_few', offer, left, of: promises, found, mend: RAISE }
+}
+
+/**
+ * What is short of the offers of a campaign’s file.
+ * @param promised how many of each are about to be promised, where that is known
+ */
 export async function readShortages(
   session: Session,
   now: Date,
   campaign: string,
   offers: Readonly<Record<string, PoolTerms>>,
+  promised: ReadonlyMap<string, number> = new Map(),
 ): Promise<OfferShortage[]> {
   if (Object.keys(offers).length === 0) return []
   const pools = await readPools(session, now, campaign, offers)
-  return pools.flatMap(({ terms, ...pool }) => (terms && shortageOf({ ...pool, terms })) ?? [])
+  return pools.flatMap(({ terms, ...rest }) => {
+    if (!terms) return []
+    const pool = { ...rest, terms }
+    const short = shortageOf(pool)
+    // What is out is short of everything; of what is low, how many it leaves out says more.
+    if (short?.state === 'out') return short
+    return tooFewFor(promised.get(pool.offer) ?? 0, pool) ?? short ?? []
+  })
 }

@@ -8,6 +8,7 @@ import {
   detectableBetween,
   detectableEffects,
   expectedCost,
+  expectedGrants,
   splitByVariant,
   whenShowable,
 } from '../../src/service/plan/forecast.ts'
@@ -237,6 +238,12 @@ describe('a step that compares variants', () => {
     const later = { ...gift, id: 'two' }
     // Who was not promised it by a variant is by the step after, whose reach nobody knows.
     expect(liability(comparing(variants, later))).toBe(240_000_000 + 700_000_000)
+    const grants = (of: CompiledCampaign) => expectedGrants(of, audience as unknown as Audience, none)
+    const [, given] = variants
+    const name = given?.step.offer?.name ?? ''
+    expect(grants(comparing(variants))).toEqual(new Map([[name, 240]]))
+    expect(grants(comparing([plain, { name: 'b', share: 0.3, step }]))).toEqual(new Map())
+    expect(grants(comparing(variants, later))).toEqual(new Map([[name, 240 + 700]]))
   })
 })
 

@@ -65,3 +65,52 @@ test('a text is planned at the segments of what would be written, in the languag
   // Four people, each with the dearer variant of the second step: three segments at 0.1.
   expect(plan?.spend).toBe(4 * 3 * 100_000)
 })
+
+test('an offer that does not last for those who would be taken in is said beforehand, with what there is', async () => {
+  const { here } = await openCliShop()
+  const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
+  const workspace = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
+  await write('winback.yaml', workspace.replace('control: 5%', 'control: 0%'))
+  const offered = (terms: string) =>
+    CAMPAIGN.slice(0, CAMPAIGN.indexOf('steps:')) +
+    `steps: [{ id: gift, channel: email, template: gift, offer: five, otherwise: plain }]
+offers: { five: { kind: coupon, amount: 5 CNY, valid: 7d, ${terms} } }
+`
+  const mail = '---\nsubject: Hello\n---\n<p>Come back</p>\n'
+  for (const locale of ['en', 'zh-CN']) {
+    await write(`templates/gift.${locale}.hbs`, mail)
+    await write(`templates/plain.${locale}.hbs`, mail)
+  }
+  const ago = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
+  const rows = [1, 2, 3, 4].map((no) => ({ id: `u${no}`, mail: no === 4 ? '' : `u${no}@example.com` }))
+  await write(
+    'people.csv',
+    `external_id,email,first_name,locale,signed_up_at\n${rows.map(({ id, mail }) => `${id},${mail},Li,en,${ago(90)}\n`).join('')}`,
+  )
+  await write(
+    'acts.csv',
+    `external_id,type,occurred_at\n${rows.map(({ id }) => `${id},session,${ago(5)}\n`).join('')}`,
+  )
+  await run(['import', 'contacts', 'people.csv'], here)
+  await run(['import', 'activity', 'acts.csv'], here)
+  const planned = async (terms: string, ...options: string[]) => {
+    await write('campaigns/graded-recall.yaml', offered(terms))
+    const { stderr, code } = await run(['plan', ...options], here)
+    expect(code, stderr).toBe(0)
+    return stderr
+  }
+  // Three of the four have an address.
+  expect(await planned('stock: 3')).not.toContain('five')
+  expect(await planned('stock: 2')).toContain(
+    'graded-recall.five has 2 left, and up to 3 of those who would be taken in now may be promised one. Raise `stock`',
+  )
+  await write('codes.csv', 'code\nONE\nTWO\n')
+  await write('campaigns/graded-recall.yaml', offered('deliver: code, codes: imported'))
+  await run(['import', 'codes', 'graded-recall.five', 'codes.csv'], here)
+  expect(await planned('deliver: code, codes: imported')).toContain(
+    'five has 2 left, and up to 3 of those who would be taken in now may be promised one. Run `winback import codes',
+  )
+  expect(await planned('stock: 2', '--locale', 'zh-CN')).toContain(
+    'five：仅剩 2 份，而最多会有 3 人获得承诺。请在活动文件中调高',
+  )
+})

@@ -1,5 +1,5 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
-import type { CompiledCampaign, CompiledStep } from '../../config/compiled.ts'
+import type { CompiledCampaign, CompiledStep, CompiledTier } from '../../config/compiled.ts'
 import { boundsOf } from '../../config/variants.ts'
 import { expectedOf, type Offer } from '../../offers/offers.ts'
 import {
@@ -75,41 +75,87 @@ export function expectedCost(
   let spend = 0
   let liability = 0
   let released = 0
+  for (const { step, messages, granted } of expectedMessages(campaign, audience, shares)) {
+    spend += messages * dearestOf(step, price)
+    for (const { share, terms } of granted) liability += messages * share * expectedOf(terms)
+  }
   const each = releasedByReturn(campaign, price)
+  for (const entry of campaign.tiers)
+    released += treatedOf(entry, audience, shares) * (1 - entry.holdout) * each
+  return { spend: Math.round(spend), liability: Math.round(liability), released: Math.round(released) }
+}
+
+/**
+ * How many of each offer those taken in now would be granted, were nobody to come back: an upper bound, as
+ * {@link expectedCost} is. What a return releases is not among them.
+ */
+export function expectedGrants(
+  campaign: CompiledCampaign,
+  audience: Pick<AudiencePlan, 'cells' | 'steps'>,
+  shares: readonly HeldOutShare[],
+): Map<string, number> {
+  const grants = new Map<string, number>()
+  for (const { messages, granted } of expectedMessages(campaign, audience, shares)) {
+    for (const { name, share } of granted) grants.set(name, (grants.get(name) ?? 0) + messages * share)
+  }
+  return new Map([...grants].map(([name, count]) => [name, Math.round(count)]))
+}
+
+/** What a step sends to those who entered by one tier. */
+interface ExpectedMessages {
+  readonly step: CompiledStep
+  readonly messages: number
+  /** What is granted with it, each with the share of the messages that grant it. */
+  readonly granted: readonly Granted[]
+}
+
+/** The ladder as everyone taken in now walks it to its end. */
+function* expectedMessages(
+  campaign: CompiledCampaign,
+  audience: Pick<AudiencePlan, 'cells' | 'steps'>,
+  shares: readonly HeldOutShare[],
+): Generator<ExpectedMessages> {
   for (const entry of campaign.tiers) {
-    let treated =
-      answered(audience, 'opened', entry.name) *
-      (1 - (shares.find((share) => share.tier === entry.name)?.episode ?? 0))
-    released += treated * (1 - entry.holdout) * each
+    let treated = treatedOf(entry, audience, shares)
     const offered = new Map<string, number>()
     for (const tier of campaign.tiers.filter((later) => later.no >= entry.no)) {
       treated *= 1 - tier.holdout
       for (const step of tier.steps) {
         const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
         const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
-        spend += treated * reach * dearestOf(step, price)
-        for (const { share, terms } of newlyGranted(step, offered))
-          liability += treated * reach * share * expectedOf(terms)
+        yield { step, messages: treated * reach, granted: newlyGranted(step, offered) }
       }
     }
   }
-  return { spend: Math.round(spend), liability: Math.round(liability), released: Math.round(released) }
+}
+
+/** Who enters by a tier and is not held out from the start. */
+function treatedOf(
+  { name }: CompiledTier,
+  audience: Pick<AudiencePlan, 'cells'>,
+  shares: readonly HeldOutShare[],
+): number {
+  const heldOut = shares.find((share) => share.tier === name)?.episode ?? 0
+  return answered(audience, 'opened', name) * (1 - heldOut)
+}
+
+interface Granted {
+  readonly name: string
+  readonly share: number
+  readonly terms: Offer
 }
 
 /**
  * The offers of a step, each with the share of people it is granted to there, which is added to `offered`: once for each
  * episode, whichever steps and variants speak of it.
  */
-function newlyGranted(
-  step: CompiledStep,
-  offered: Map<string, number>,
-): { readonly share: number; readonly terms: Offer }[] {
+function newlyGranted(step: CompiledStep, offered: Map<string, number>): Granted[] {
   return (step.variants ?? [{ share: 1, step }]).flatMap(({ share, step: { offer } }) => {
     if (!offer) return []
     const before = offered.get(offer.name) ?? 0
     const more = Math.min(share, 1 - before)
     offered.set(offer.name, before + more)
-    return [{ share: more, terms: offer.terms }]
+    return [{ name: offer.name, share: more, terms: offer.terms }]
   })
 }
 

@@ -267,6 +267,11 @@ export function lackText(
       return en
         ? `${offer}: ${some} of the ${all} codes left end within a week`
         : `${offer}：剩余 ${all} 个券码中有 ${some} 个将在一周内到期`
+    case 'stock_few':
+    case 'codes_few':
+      return en
+        ? `${offer}: ${some} left, for up to ${all} people who would be promised one`
+        : `${offer}：仅剩 ${some} 份，而最多会有 ${all} 人获得承诺`
   }
 }
 
@@ -276,12 +281,11 @@ export function shortageFinding(
   campaign: string,
   speech: Speech,
 ): { readonly found: string; readonly mend: string } {
-  const { lack, offer, found, mend } = shortage
+  const { lack, found, mend } = shortage
   if (speech.language === 'en') return { found, mend }
-  const remedy =
-    lack === 'stock_out' || lack === 'stock_low'
-      ? '请在活动文件中调高 `stock` 后应用，或为该步骤设置 `otherwise`。'
-      : `请运行 \`winback import codes ${campaign}.${offer} FILE\`。`
+  const remedy = lack.startsWith('stock_')
+    ? '请在活动文件中调高 `stock` 后应用，或为该步骤设置 `otherwise`。'
+    : `请运行 \`winback import codes ${campaign}.${shortage.offer} FILE\`。`
   return { found: `${campaign}.${lackText(shortage, speech)}`, mend: remedy }
 }
 
