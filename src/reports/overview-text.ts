@@ -1,3 +1,4 @@
+import { earlier } from '../clock.ts'
 import type { Estimate } from '../statistics/estimate.ts'
 import { absenceText } from './absences.ts'
 import type { ArmFigures, Effect } from './effect.ts'
@@ -63,11 +64,25 @@ export function formatReport(data: OverviewData, style: TextStyle): string {
 function heading(data: OverviewData, speech: Speech, paint: Painter, style: TextStyle): string[] {
   const range =
     data.from || data.to
-      ? ` · ${speech.word('assignedFrom')} ${data.from ? speech.date(data.from) : '…'} – ${data.to ? speech.date(data.to) : '…'}`
+      ? ` · ${speech.word('assignedFrom')} ${data.from ? beginning(data.from, speech) : '…'} – ${data.to ? lastOf(data.to, speech) : '…'}`
       : ''
   const about = `${range} · ${speech.word('asOf')} ${speech.moment(data.now)}${bracketed(style.timezone ?? 'UTC', speech)}`
   const [first = '', ...rest] = wrap(`${data.campaign}${about}`, style.width)
   return [paint.strong(data.campaign) + first.slice(data.campaign.length), ...rest]
+}
+
+/** Whether a day begins then, where the reader counts days: with a change of the clock that need not be midnight. */
+function beginsDay(at: Date, { date }: Speech): boolean {
+  return date(at) !== date(earlier(at, 0.001))
+}
+
+function beginning(from: Date, speech: Speech): string {
+  return beginsDay(from, speech) ? speech.date(from) : speech.moment(from)
+}
+
+/** The last day before the end, which is itself left out; as every other report says it. */
+function lastOf(to: Date, speech: Speech): string {
+  return beginsDay(to, speech) ? speech.date(earlier(to, 0.001)) : speech.moment(to)
 }
 
 /** Recall rate by arm, overall and by entry tier, on one common axis from 0. */

@@ -140,6 +140,23 @@ describe('the overview', () => {
     expect(data.reconciliation).toMatchObject({ opened: 3, ladder: { expected: 6 }, holds: true })
   })
 
+  it('names the last day it is about, as every other report does, and a time of day where it is asked with one', async () => {
+    const about = (from: string, to: string, timezone: string) =>
+      read({ from: new Date(from), to: new Date(to) }).then((data) =>
+        formatReport(data, { ...english, timezone }),
+      )
+    expect(await about('2026-01-01T00:00Z', '2026-02-01T00:00Z', 'UTC')).toContain(
+      'assigned Jan 1, 2026 – Jan 31, 2026 ·',
+    )
+    // The clocks went ahead at midnight: 4 November began at one.
+    expect(await about('2018-11-03T03:00Z', '2018-11-04T03:00Z', 'America/Sao_Paulo')).toContain(
+      'assigned Nov 3, 2018 – Nov 3, 2018 ·',
+    )
+    expect(await about('2026-01-05T09:00Z', '2026-01-05T18:00Z', 'Asia/Kathmandu')).toContain(
+      'assigned Jan 5, 2026, 14:45 – Jan 5, 2026, 23:45 ·',
+    )
+  })
+
   it('gives no verdict on few recalls, however far apart the rates', async () => {
     await history.assign({ arm: 'treated', count: 900, recalled: 400 })
     await history.assign({ arm: 'holdout', count: 100, recalled: 9 })
