@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { later } from '../clock.ts'
 import type { CampaignBook } from '../config/compiled.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { appliedNames } from '../config/versions.ts'
@@ -160,6 +161,7 @@ async function runSheet(
 ): Promise<Outcome> {
   // Sums are kept by UTC day: a day is that very one, as it is for the API, and not the one before it that midnight was in.
   const { runtime, campaigns, period, style } = await askedFor(context, wanted, options, 'UTC')
+  assertDays(period)
   if (options.refresh !== false || options.rebuild) {
     const say = sayIn(context.output)
     const progress = steady(context.output.progress(say('Counting', '正在统计')))
@@ -204,6 +206,19 @@ async function runSheet(
     })
   }
   return { data, text: csvOf(chosen.map(({ table }) => table)).trimEnd(), file: true }
+}
+
+/** Times of one day hold no day, and would be shown as a day on which nobody was taken in. @throws WinbackError `usage.moment` */
+function assertDays({ from, to }: { readonly from: Date | undefined; readonly to: Date | undefined }): void {
+  const day = (at: Date) => at.toISOString().slice(0, 10)
+  if (!from || !to || day(from) < day(to)) return
+  throw new WinbackError(
+    'usage.moment',
+    '--to must be a later day than --from: this report counts whole days of UTC',
+    {
+      remedy: `Write --from ${day(from)} --to ${day(later(from, 86_400))}; the overview, without the name of a report, takes times too.`,
+    },
+  )
 }
 
 export interface ReportResult {

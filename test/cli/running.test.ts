@@ -71,6 +71,15 @@ test('a report over a time that ends before it begins is refused', async () => {
   }
 })
 
+test('a report by days that is asked about hours of one is refused: it showed that nobody was taken in', async () => {
+  const hours = ['--from', '2026-01-05T09:00Z', '--to', '2026-01-05T18:00Z']
+  const { code, stderr } = await run(['report', 'funnel', ...hours, '--locale', 'en'], here)
+  expect(code).toBe(2)
+  expect(stderr).toContain('this report counts whole days of UTC')
+  expect(stderr).toContain('--from 2026-01-05 --to 2026-01-06')
+  expect((await run(['report', ...hours], here)).code).toBe(0)
+})
+
 test('a day that a report is asked about is that very day east and west of Greenwich, as it is for the API', async () => {
   const text = await readFile(join(here.cwd, 'winback.yaml'), 'utf8')
   for (const zone of ['Asia/Shanghai', 'America/New_York']) {
