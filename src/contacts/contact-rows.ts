@@ -210,9 +210,7 @@ function attributeConverter(
     case 'timestamp':
       return (value) => {
         const at = date(value)
-        if (typeof at === 'string') return `attributes.${name}: ${at}`
-        const year = new Date(at).getUTCFullYear()
-        return year >= 1 && year <= 9999 ? { value: new Date(at).toISOString() } : wrong(value)
+        return typeof at === 'string' ? `attributes.${name}: ${at}` : { value: new Date(at).toISOString() }
       }
   }
 }

@@ -1,9 +1,10 @@
 import { Temporal } from 'temporal-polyfill'
+import { FIRST_INSTANT, isWritable, LAST_INSTANT } from '../config/instants.ts'
 import { isZone } from '../config/zones.ts'
 import { WinbackError } from '../errors.ts'
 import type { ImportMapping } from './mapping.ts'
 
-/** Reads a date the way the file writes it: the instant in epoch milliseconds, or why it is none. */
+/** Reads a date the way the file writes it: the instant in epoch milliseconds, of the years 1 to 9999, or why it is none. */
 export type DateReader = (value: unknown) => number | string
 
 const ISO =
@@ -48,7 +49,7 @@ export function dateReader(
         second: Number(found.second ?? 0),
         millisecond: 0,
       })
-      return local === undefined ? `"${text}" is not a date that exists` : local - offset(local)
+      return local === undefined ? `"${text}" is not a date that exists` : within(local - offset(local))
     }
   }
   return (value) => {
@@ -73,8 +74,7 @@ export function dateReader(
       millisecond: fraction === undefined ? 0 : Math.floor(Number(`0.${fraction}`) * 1000),
     })
     if (local === undefined) return `"${value}" is not a date that exists`
-    if (mark === undefined) return local - offset(local)
-    return local - zoneOffset(mark)
+    return within(local - (mark === undefined ? offset(local) : zoneOffset(mark)))
   }
 }
 
@@ -108,6 +108,11 @@ export function pastMoment(name: string, value: unknown, { date, latest }: Momen
   const at = date(value)
   if (typeof at === 'string') return `${name}: ${at}`
   return at > latest ? `${name}: ${new Date(at).toISOString()} lies in the future` : at
+}
+
+/** The first and last days that can be written go on, elsewhere, into years that cannot: `9999-12-31` is for ever there, too. */
+function within(at: number): number {
+  return Math.max(FIRST_INSTANT.getTime(), Math.min(LAST_INSTANT.getTime(), at))
 }
 
 /** Milliseconds to subtract from a local time, taken as if it were UTC, to have the instant. */
@@ -149,10 +154,16 @@ interface WallTime {
 
 /** Epoch milliseconds of a local time, taken as if it were UTC; undefined where no calendar has it. */
 function localTime({ year, month, day, hour, minute, second, millisecond }: WallTime): number | undefined {
-  if (month < 1 || month > 12 || day < 1 || hour > 24 || minute > 59 || second > 59) return undefined
-  if (day > 28 && day > new Date(Date.UTC(year, month, 0)).getUTCDate()) return undefined
+  if (year < 1 || month < 1 || month > 12 || day < 1) return undefined
+  if (hour > 24 || minute > 59 || second > 59) return undefined
+  if (day > 28 && day > new Date(midnight(year, month, 0)).getUTCDate()) return undefined
   if (hour === 24 && minute + second + millisecond > 0) return undefined
-  return Date.UTC(year, month - 1, day, hour, minute, second, millisecond)
+  return midnight(year, month - 1, day) + ((hour * 60 + minute) * 60 + second) * 1000 + millisecond
+}
+
+/** `Date.UTC`, which takes the years to 99 for those of the twentieth century. */
+function midnight(year: number, month: number, day: number): number {
+  return year > 99 ? Date.UTC(year, month, day) : new Date(0).setUTCFullYear(year, month, day)
 }
 
 function zoneOffset(mark: string): number {
@@ -168,11 +179,8 @@ function epoch(value: unknown, unit: number): number | string {
     return `${JSON.stringify(value)} is not a number of ${unit === 1 ? 'milliseconds' : 'seconds'}`
   }
   const at = Math.floor(number * unit)
-  return Math.abs(at) <= LAST_INSTANT ? at : `${JSON.stringify(value)} is further away than any date`
+  return isWritable(new Date(at)) ? at : `${JSON.stringify(value)} is further away than any date`
 }
-
-/** Of JavaScript's dates, 100,000,000 days from 1970 either way. */
-const LAST_INSTANT = 8.64e15
 
 function patternOf(format: string): RegExp {
   const seen: string[] = []

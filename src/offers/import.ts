@@ -90,8 +90,9 @@ export async function importCodes(
           if (shown.length > 100) return 'code: longer than 100 characters'
           const problem = unstorable('code', shown)
           if (problem !== undefined) return problem
-          const ends = text('expires_at', values)
-          const expiresAt = ends === '' ? null : date(ends)
+          // As it stands: a number of NDJSON is a moment, too.
+          const ends = text('expires_at', values) === '' ? null : getters.get('expires_at')?.(values)
+          const expiresAt = ends === null ? null : date(ends)
           if (typeof expiresAt === 'string') return `expires_at: ${expiresAt}`
           chunk.set(normaliseCode(shown), { shown, expiresAt, line, raw })
           return undefined
@@ -195,7 +196,7 @@ function claimReader(
       text('offer', values),
     ]
     const time = text('redeemed_at', values)
-    const at = time === '' ? now.getTime() : date(time)
+    const at = time === '' ? now.getTime() : date(getters.get('redeemed_at')?.(values))
     const key =
       text('key', values) || `file ${code || `${externalId} ${offer}${time === '' ? '' : ` ${at}`}`}`
     for (const [name, value] of Object.entries({ key, code, externalId, offer })) {

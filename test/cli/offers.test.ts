@@ -96,6 +96,23 @@ test('the end of a code that nobody has yet may still be put right; another offe
   await execute(database, sql`DELETE FROM offer_codes WHERE code LIKE 'END%'`)
 })
 
+test('the moments of NDJSON may be numbers, and one that no calendar has stops nothing', async () => {
+  const moments = '{"code":"NUM-1","expires_at":4070908800}\n{"code":"NUM-2","expires_at":4070908800000000}\n'
+  await write('moments.ndjson', moments)
+  const codes = await run(['import', 'codes', 'five_off', 'moments.ndjson', '--json'], here)
+  expect(JSON.parse(codes.stdout)).toMatchObject({
+    ...{ inserted: 1, rejected: 1 },
+    reasons: [{ reason: expect.stringContaining('further away than any date'), line: 2 }],
+  })
+  expect(await rows(database, sql`SELECT expires_at AS at FROM offer_codes WHERE code = 'NUM1'`)).toEqual([
+    { at: new Date('2099-01-01') },
+  ])
+  await execute(database, sql`DELETE FROM offer_codes WHERE code = 'NUM1'`)
+  await write('moment.ndjson', '{"code":"NOBODY","redeemed_at":1767225600}\n')
+  const used = await run(['import', 'redemptions', 'moment.ndjson', '--json'], here)
+  expect(JSON.parse(used.stdout)).toMatchObject({ reasons: [{ reason: 'nobody was given this code' }] })
+})
+
 test('codes are for an offer that takes them', async () => {
   for (const [offer, says] of [
     ['fiv_off', 'no campaign has an offer `fiv_off`'],

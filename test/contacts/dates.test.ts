@@ -29,6 +29,20 @@ describe('dateReader', () => {
     (written) => expect(dateReader()(written)).toEqual(expect.stringContaining('not a date')),
   )
 
+  it('keeps to the years 1 to 9999, as they are written: for ever is so in every zone', () => {
+    expect(iso(dateReader()('0001-01-01'))).toBe('0001-01-01T00:00:00.000Z')
+    expect(iso(dateReader()('0004-02-29 00:00:01'))).toBe('0004-02-29T00:00:01.000Z')
+    expect(iso(dateReader({ timezone: 'Asia/Shanghai' })('0001-01-01'))).toBe('0001-01-01T00:00:00.000Z')
+    const west = dateReader({ timezone: 'America/New_York' })
+    expect(iso(west('9999-12-31 23:59:59'))).toBe('9999-12-31T23:59:59.999Z')
+    expect(iso(west('9999-12-31T23:59:59-05:00'))).toBe('9999-12-31T23:59:59.999Z')
+    expect(dateReader()('0000-01-01')).toBe('"0000-01-01" is not a date that exists')
+    // Milliseconds, read as seconds.
+    expect(dateReader({ format: 'epoch' })('1767600000000')).toBe(
+      '"1767600000000" is further away than any date',
+    )
+  })
+
   it('reads a date without a zone in the given one, across DST', () => {
     const read = dateReader({ timezone: 'America/New_York' })
     expect(iso(read('2026-01-05 00:00'))).toBe('2026-01-05T05:00:00.000Z')
