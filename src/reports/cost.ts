@@ -4,7 +4,7 @@ import { checkSplit, type SplitCheck } from './effect.ts'
 import { type About, readAbout } from './freshness.ts'
 import type { Earned } from './margins.ts'
 import { countsOf, inRange, type Range, readPeople } from './people-cells.ts'
-import { orderTiers } from './people-sql.ts'
+import { ladderOf, orderTiers } from './people-sql.ts'
 import { type Price, pricesOf, readStages } from './prices.ts'
 import type { CampaignQuestion } from './question.ts'
 import { readRepeats } from './repeats.ts'
@@ -91,8 +91,9 @@ async function readLines(session: Session, range: Range): Promise<CostLine[]> {
     session,
     sql`
       SELECT p.tier, p.step, c.channel, c.kind, sum(c.amount)::float8 AS amount
-      FROM report_costs c JOIN steps p USING (step_id) WHERE ${inRange(range, 'c')}
-      GROUP BY p.tier, p.step, c.channel, c.kind ORDER BY min(p.tier_no), min(p.step_no), p.step, c.channel, c.kind`,
+      FROM report_costs c JOIN steps p USING (step_id) JOIN ${ladderOf(range.campaign)} l USING (tier, step)
+      WHERE ${inRange(range, 'c')}
+      GROUP BY l.place, p.tier, p.step, c.channel, c.kind ORDER BY l.place, c.channel, c.kind`,
   )
 }
 

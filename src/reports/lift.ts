@@ -24,6 +24,7 @@ import {
 } from './effect.ts'
 import { type About, readAbout } from './freshness.ts'
 import {
+  byLadder,
   countsOf,
   type DayCell,
   everyoneLast,
@@ -105,7 +106,7 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
     const overall = effectWithin(cells, question.split, countsOf)
     const several = strataOf(cells, question.split).length > 1
     const verdict = verdictOf(overall, split.alarm)
-    const judged = judgeCells(cells, question.split, verdict)
+    const judged = judgeCells(cells, tiers, question.split, verdict)
     return {
       ...(await readAbout(session, question)),
       split,
@@ -162,11 +163,24 @@ function pairedOf(cells: readonly PeopleCell[], arm: 'treated' | 'holdout') {
   }
 }
 
-/** Cells are findings only where the campaign as a whole is one, and then only those that survive their number. */
-function judgeCells(cells: readonly PeopleCell[], split: Splits, verdict: Verdict): LiftCell[] {
-  const keys = [...new Set(cells.map(({ tier, segment }) => JSON.stringify([tier, segment])))].sort()
-  const found = keys.map((key) => {
-    const [tier = '', segment = ''] = JSON.parse(key) as string[]
+/**
+ * Cells are findings only where the campaign as a whole is one, and then only those that survive their number.
+ * @param ladder tiers in their order, which is that of the cells
+ */
+function judgeCells(
+  cells: readonly PeopleCell[],
+  ladder: readonly string[],
+  split: Splits,
+  verdict: Verdict,
+): LiftCell[] {
+  const places = new Map(
+    cells.map(({ tier, segment }) => [JSON.stringify([tier, segment]), { tier, segment }]),
+  )
+  const inLadder = byLadder(ladder)
+  const ordered = [...places.values()].sort(
+    (a, b) => inLadder(a.tier, b.tier) || everyoneLast(a.segment, b.segment),
+  )
+  const found = ordered.map(({ tier, segment }) => {
     const own = cells.filter((cell) => cell.tier === tier && cell.segment === segment)
     const drawn = drawnOf(strataOf(own, split), countsOf)
     const strata = drawn.map(groupsOf)

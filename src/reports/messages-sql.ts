@@ -2,21 +2,22 @@ import { type SQL, sql } from 'drizzle-orm'
 import { ON_RETURN } from '../config/campaign.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { type Cohort, inCohort } from './cohort.ts'
+import { ladderOf } from './people-sql.ts'
 
 // Messages, counted: what became of each, whether each that should be there is, and what they cost.
 
 /**
- * `touched(contact_id, touchpoint_id, episode_id, step_id, tier_no, tier, step_no, step, state, reason, channel, deferred)`:
+ * `touched(contact_id, touchpoint_id, episode_id, step_id, tier, step, state, reason, channel, deferred)`:
  * every touchpoint of the campaign once, at work or settled.
  */
 function touchedSql(cohort: Cohort): SQL {
   return sql`touched AS (
-      SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, p.tier_no, p.tier, p.step_no, p.step, t.state,
+      SELECT t.contact_id, t.touchpoint_id, t.episode_id, t.step_id, p.tier, p.step, t.state,
         NULL::text AS reason, NULL::text AS channel, t.state = 'planned' AND t.due_at > t.planned_for AS deferred
       FROM steps p JOIN touchpoints t ON t.step_id = p.step_id
       WHERE p.campaign = ${cohort.campaign}
       UNION ALL
-      SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, p.tier_no, p.tier, p.step_no, p.step, r.state,
+      SELECT r.contact_id, r.touchpoint_id, r.episode_id, r.step_id, p.tier, p.step, r.state,
         r.reason, r.channel, false
       FROM steps p JOIN touchpoint_records r ON r.step_id = p.step_id
       WHERE p.campaign = ${cohort.campaign}
@@ -40,10 +41,11 @@ export async function countTouchpoints(session: Session, cohort: Cohort): Promis
     WITH ${touchedSql(cohort)}
     SELECT t.tier, t.step, t.state, t.reason, t.deferred, count(*) AS touchpoints
     FROM touched t
+    JOIN ${ladderOf(cohort.campaign)} l USING (tier, step)
     LEFT JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
     WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${inCohort(sql`e.assigned_at`, cohort)})
-    GROUP BY t.tier, t.step, t.state, t.reason, t.deferred
-    ORDER BY min(t.tier_no), min(t.step_no), t.step, touchpoints DESC, t.state, t.reason`,
+    GROUP BY l.place, t.tier, t.step, t.state, t.reason, t.deferred
+    ORDER BY l.place, touchpoints DESC, t.state, t.reason`,
   )
 }
 
@@ -133,10 +135,11 @@ export async function sumCosts(session: Session, cohort: Cohort): Promise<CostCe
     SELECT p.tier, p.step, l.channel, l.kind, e.version, e.arm, sum(l.amount)::float8 AS amount,
       coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::float8 AS matured
     FROM steps p
+    JOIN ${ladderOf(cohort.campaign)} o USING (tier, step)
     JOIN ledger l ON l.step_id = p.step_id
     JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id
     WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${inCohort(sql`e.assigned_at`, cohort)}
-    GROUP BY p.tier, p.step, l.channel, l.kind, e.version, e.arm
-    ORDER BY min(p.tier_no), min(p.step_no), p.step, l.channel, l.kind, e.arm, e.version`,
+    GROUP BY o.place, p.tier, p.step, l.channel, l.kind, e.version, e.arm
+    ORDER BY o.place, l.channel, l.kind, e.arm, e.version`,
   )
 }

@@ -4,7 +4,8 @@ import { type KnownPool, type Lack, lacksOf, readPools } from '../offers/pools.t
 import { annotationNotes } from './annotations.ts'
 import { type About, aboutLines, readAbout } from './freshness.ts'
 import { left, right } from './layout.ts'
-import { inRange, momentInRange } from './people-cells.ts'
+import { byLadder, everyoneLast, inRange, momentInRange } from './people-cells.ts'
+import { orderTiers } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
 import { REDEMPTION_REFUSALS } from './reasons.ts'
 import type { TextStyle } from './report.ts'
@@ -75,6 +76,12 @@ export async function readOffers(readable: Readable, question: CampaignQuestion)
   return await inSnapshot(readable, async (session) => {
     const sums = sql`sum(granted)::bigint AS granted, sum(redeemed)::bigint AS redeemed, sum(expired)::bigint AS expired,
       sum(outstanding)::float8 AS outstanding, sum(face)::float8 AS face, sum(value)::float8 AS value`
+    const inLadder = byLadder(await orderTiers(session, question.campaign))
+    const byWhom = await rows<OffersData['byWhom'][number]>(
+      session,
+      sql`SELECT offer, kind, tier, segment, ${sums} FROM report_offers WHERE ${inRange(question)}
+          GROUP BY offer, kind, tier, segment`,
+    )
     return {
       ...(await readAbout(session, question)),
       offers: await rows<OfferLine>(
@@ -82,10 +89,9 @@ export async function readOffers(readable: Readable, question: CampaignQuestion)
         sql`SELECT offer, kind, ${sums} FROM report_offers WHERE ${inRange(question)}
             GROUP BY offer, kind ORDER BY granted DESC, offer`,
       ),
-      byWhom: await rows<OffersData['byWhom'][number]>(
-        session,
-        sql`SELECT offer, kind, tier, segment, ${sums} FROM report_offers WHERE ${inRange(question)}
-            GROUP BY offer, kind, tier, segment ORDER BY offer, tier, segment`,
+      byWhom: byWhom.toSorted(
+        (a, b) =>
+          a.offer.localeCompare(b.offer) || inLadder(a.tier, b.tier) || everyoneLast(a.segment, b.segment),
       ),
       refused: await rows<OffersData['refused'][number]>(
         session,

@@ -31,7 +31,7 @@ import {
   sumCosts,
   type TouchpointCell,
 } from './messages-sql.ts'
-import { everyoneLast } from './people-cells.ts'
+import { byLadder, everyoneLast } from './people-cells.ts'
 import {
   type AnswerCell,
   countAnswers,
@@ -165,7 +165,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
     split,
     verdict: verdictOf(overall, split.alarm),
     overall,
-    byTier: inOrder(entered, tiers).map((tier) =>
+    byTier: [...entered].sort(byLadder(tiers)).map((tier) =>
       groupOf(
         tier,
         counted.filter((cell) => cell.tier === tier),
@@ -179,7 +179,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
         question.split,
       ),
     ),
-    ownDraws: inOrder(new Set(stages.map((cell) => cell.tier)), tiers).map((tier) => {
+    ownDraws: [...new Set(stages.map((cell) => cell.tier))].sort(byLadder(tiers)).map((tier) => {
       const own = stages.filter((cell) => cell.tier === tier)
       const shareOf = ({ version }: { version: number }) => tierShareOf(question.split, version, tier)
       const strata = groupBy(own, shareOf)
@@ -271,12 +271,6 @@ function costOf(
     ),
     acquisition,
   }
-}
-
-/** Names in the ladder's order; those the ladder does not know come last. */
-function inOrder(names: ReadonlySet<string>, order: readonly string[]): string[] {
-  const unknown = [...names].filter((name) => !order.includes(name)).sort()
-  return [...order.filter((name) => names.has(name)), ...unknown]
 }
 
 function sum(values: readonly number[]): number {

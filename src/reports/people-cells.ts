@@ -172,6 +172,13 @@ export function momentInRange(column: SQL, { from, to, now }: Omit<Range, 'campa
   return sql`${column} <= ${now}${lower}${upper}`
 }
 
+/** Orders tiers as the ladder has them; those it does not know come last. @param ladder see `orderTiers` */
+export function byLadder(ladder: readonly string[]): (a: string, b: string) => number {
+  const places = new Map(ladder.map((tier, at) => [tier, at]))
+  const place = (tier: string) => places.get(tier) ?? ladder.length
+  return (a, b) => place(a) - place(b) || a.localeCompare(b)
+}
+
 /** Orders segments by name, what is left of the audience last. */
 export function everyoneLast(a: string, b: string): number {
   return Number(a === 'everyone') - Number(b === 'everyone') || a.localeCompare(b)

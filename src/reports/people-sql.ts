@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { type Cohort, inCohort } from './cohort.ts'
 import { type Goals, goalOf } from './goals.ts'
@@ -45,13 +45,21 @@ export async function countEpisodes(session: Session, cohort: Cohort): Promise<E
 export async function orderTiers(session: Session, campaign: string): Promise<string[]> {
   const found = await rows<{ tier: string }>(
     session,
-    sql`
-    SELECT tier FROM (
-      SELECT DISTINCT ON (tier) tier, version, tier_no FROM steps WHERE campaign = ${campaign}
-      ORDER BY tier, version DESC
-    ) newest ORDER BY version DESC, tier_no`,
+    sql`SELECT tier FROM ${ladderOf(campaign)} l GROUP BY tier ORDER BY min(place)`,
   )
   return found.map((row) => row.tier)
+}
+
+/**
+ * `(tier, step, place)`: every step there ever was, tiers in the order of the newest version that has them, steps likewise. By
+ * the numbers of each version, a tier that was put before others would stand among their steps.
+ */
+export function ladderOf(campaign: string): SQL {
+  return sql`(SELECT tier, step, row_number() OVER (ORDER BY t.version DESC, t.tier_no, l.version DESC, l.step_no) AS place
+      FROM (SELECT DISTINCT ON (tier, step) tier, step, version, step_no FROM steps
+            WHERE campaign = ${campaign} ORDER BY tier, step, version DESC) l
+      JOIN (SELECT DISTINCT ON (tier) tier, version, tier_no FROM steps
+            WHERE campaign = ${campaign} ORDER BY tier, version DESC) t USING (tier))`
 }
 
 export interface StageCell {

@@ -11,6 +11,7 @@ import { recallsUntilVerdict, sequenceTest } from '../statistics/sequence.ts'
 import { differenceSpread, rateSpread, widened } from '../statistics/spread.ts'
 import { type ArmFigures, type Counts, figuresOf } from './effect.ts'
 import { inRange, knownAt, WHEN_COUNTED } from './people-cells.ts'
+import { ladderOf } from './people-sql.ts'
 import type { CampaignQuestion, VariantShare } from './question.ts'
 import { headsOf, type PairCell, readVariantRepeats, type VariantPair } from './repeats.ts'
 import { type CostComparison, compareCosts, type VariantCost, variantCost } from './variant-costs.ts'
@@ -100,9 +101,9 @@ export async function readVariants(session: Session, question: CampaignQuestion)
     FROM (
       SELECT r.*, max(r.final_at) OVER (PARTITION BY r.day, r.step_id) <= ${knownAt(question.now)} AS final
       FROM report_variants r ${WHEN_COUNTED} WHERE ${inRange(question, 'r')}
-    ) v JOIN steps p USING (step_id)
-    GROUP BY p.tier_no, p.step_no, p.tier, p.step, p.version, v.variant
-    ORDER BY p.tier_no, p.step_no, p.version DESC`,
+    ) v JOIN steps p USING (step_id) JOIN ${ladderOf(question.campaign)} l USING (tier, step)
+    GROUP BY l.place, p.tier, p.step, p.version, v.variant
+    ORDER BY l.place, p.version DESC`,
   )
   return compareSteps(found, await readVariantRepeats(session, question), question)
 }
