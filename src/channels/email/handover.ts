@@ -33,7 +33,7 @@ const NO_SUCH_MAILBOX = new Set([550, 551, 553])
 
 /** What a server says of a mailbox that is not there, where it gives no enhanced code. */
 const NOBODY =
-  /\b(no such (user|mailbox|recipient|person|account)|(user|mailbox|recipient|address|account)( is| was)? (unknown|not found|disabled|invalid|does ?n[o']t exist|not exist)|(unknown|invalid|non-?existent) (user|mailbox|recipient|local[ -]part)|not (a )?(known|valid) (user|mailbox|recipient)|does ?n[o']t (exist|have an account)|no mailbox here)/i
+  /\b(no such (user|mailbox|recipient|person|account)|unrouteable address|unavailable mail user|deactivated mailbox|(user|mailbox|recipient|address|account)( is| was)? (unknown|not found|disabled|invalid|does ?n[o']t exist|not exist)|(unknown|invalid|non-?existent) (user|mailbox|recipient|account|local[ -]part)|not (a )?(known|valid) (user|mailbox|recipient)|does ?(no|not|n't) (exists?|have an account)|no mailbox here)/i
 
 /** What it says where it turns away whoever asks, or how often, whatever the recipient. Of a server that gives no enhanced code. */
 const NOT_THE_MAILBOX =
@@ -47,14 +47,28 @@ const NOT_THE_MAILBOX =
 const NOBODY_BY_NAME =
   /^55[04][ -](5\.4\.1 .*recipient address rejected: access denied|5\.5\.0 requested action not taken: mailbox unavailable|delivery error: dd this user doesn.t have an? |30 .*this mailbox is disabled)/i
 
+/**
+ * Details of 5.1.x that are about the recipient's address (RFC 3463, 7505). Others are about the sender's (7, 8), or a server's own:
+ * Microsoft 365 says 5.1.90 to everybody once our account has reached its recipients of the day.
+ * https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online
+ */
+const OF_THE_RECIPIENT = new Set([0, 1, 2, 3, 4, 5, 6, 10])
+
+/** Exchange and Cox of the sender (5.1.0), Exchange's filter and Gmail's limit for one mailbox (5.2.1): there is somebody. */
+const NOT_THE_RECIPIENT =
+  /\bsender (denied|rejected)\b|quarantined this message|receiving mail (at a rate|too quickly)/i
+
 /** Subject and detail of an enhanced status code: [1, 1] of 5.1.1 (RFC 3463). */
 export type Status = readonly [subject: number, detail: number]
 
-/** `5.1.1` out of a reply, or `(#5.1.1)` behind its words, as qmail has it; undefined also of `5.0.0`, which says nothing. */
+/**
+ * `5.1.1` out of a reply, `#5.1.1` as Cisco writes it, or `(#5.1.1)` behind its words, as qmail has it; undefined also of `5.0.0`,
+ * which says nothing.
+ */
 export function enhancedStatus(response: string): Status | undefined {
   const match =
-    /^\d{3}[ -][245]\.(\d{1,3})\.(\d{1,3})\b/.exec(response) ??
-    /\(#[245]\.(\d{1,3})\.(\d{1,3})\)/.exec(response)
+    /^\d{3}[ -]#?[245]\.(\d{1,3})\.(\d{1,3})\b/.exec(response) ??
+    /\(#[245]\.(\d{1,3})\.(\d{1,3})\b/.exec(response)
   return match ? knownStatus(match[1], match[2]) : undefined
 }
 
@@ -64,10 +78,9 @@ export function knownStatus(subject = '0', detail = '0'): Status | undefined {
 }
 
 /**
- * Whether a permanent refusal is about the address of the recipient: there is nobody there, and will not be. 5.1.x is,
- * but for 5.1.7 and 5.1.8, which are about the sender's; so is 5.2.1, a disabled mailbox. All else (a blocklist, a
- * policy, the size, a loop, a full mailbox) says nothing of the address. One for what a server answers and for what it
- * reports later.
+ * Whether a permanent refusal is about the address of the recipient: there is nobody there, and will not be. 5.1.x is
+ * ({@link OF_THE_RECIPIENT}); so is 5.2.1, a disabled mailbox. All else (a blocklist, a policy, the size, a loop, a full
+ * mailbox) says nothing of the address. One for what a server answers and for what it reports later.
  * @param asked true where the reply is to the recipient's address, so that it need not say what it is about
  */
 export function isBadRecipient(said: {
@@ -80,7 +93,8 @@ export function isBadRecipient(said: {
   if (NOBODY_BY_NAME.test(text)) return true
   if (status) {
     const [subject, detail] = status
-    return subject === 1 ? detail !== 7 && detail !== 8 : subject === 2 && detail === 1
+    if (NOT_THE_RECIPIENT.test(text)) return false
+    return subject === 1 ? OF_THE_RECIPIENT.has(detail) : subject === 2 && detail === 1
   }
   if (code === undefined || !NO_SUCH_MAILBOX.has(code)) return false
   return NOBODY.test(text) || (asked && !NOT_THE_MAILBOX.test(text))

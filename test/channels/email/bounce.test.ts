@@ -103,6 +103,32 @@ describe('a notification', () => {
       'Action: failed\nStatus: 5.4.1\nDiagnostic-Code: smtp; 550 5.4.1 Recipient address rejected: Access denied',
       'hard_bounce',
     ],
+    // Tencent, Cisco, Coremail and Exim of nobody, in words of their own.
+    ...[
+      '550 The recipient may contain a non-existent account, please check the recipient address.',
+      '550 RC:LD The email account that you tried to reach does no exists.',
+      '550 #5.1.0 Address rejected.',
+      '550 #2175041 unavailable mail user',
+      '550 Unrouteable address',
+      '511 sorry, no mailbox here by that name (#5.1.1 - chkuser)',
+    ].map(
+      (said) => [`Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; ${said}`, 'hard_bounce'] as const,
+    ),
+    // Of our account's day, of the sender, of what a message says, of somebody who gets much mail.
+    ...[
+      "5.1.90 Your message can't be sent because you've reached your daily limit for message recipients",
+      '5.1.20 Multiple From addresses are not allowed without Sender address',
+      '5.1.0 Sender denied',
+      '5.2.1 Content Filter agent quarantined this message',
+      '5.2.1 The user you are trying to contact is receiving mail at a rate that prevents additional messages',
+      '5.2.121 Recipient’s per hour message receive limit from specific sender exceeded',
+    ].map(
+      (said) =>
+        [
+          `Action: failed\nStatus: ${said.split(' ')[0]}\nDiagnostic-Code: smtp; 550 ${said}`,
+          'soft_bounce',
+        ] as const,
+    ),
     ['Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox\n  full', 'soft_bounce'],
     ['Action: failed\nStatus: 4.4.1', 'soft_bounce'],
     ['action: FAILED\nstatus: 5.1.10', 'hard_bounce'],
