@@ -111,16 +111,23 @@ function waitIn(response: string): number | undefined {
 /** Too large, or of letters the server has no room for: what it says of MAIL, and about this message. */
 const TOO_MUCH = new Set([552, 555])
 const RELAYING = /relay|rcpthosts/i
-/** Amazon and SendGrid of an account or a sender that is not (any more) in order: they say so once they have read a message. */
+/**
+ * Amazon, SendGrid and Microsoft of an account or a sender that is not (any more) in order: they say so once they have read a
+ * message.
+ */
 const NOT_IN_ORDER =
-  /email address is not verified|verified sender identity|not authorized to send from|(sending|account) (is )?(paused|suspended)/i
+  /email address is not verified|verified sender identity|not authorized to (send from|perform)|permissions? to send as|SendAsDenied|(sending|account) (is )?(paused|suspended)/i
+/** Gmail and Microsoft of our own number for the day, at whichever command it is used up: by a code that says for good. */
+const USED_UP =
+  /daily (user |smtp )?(relay )?(sending )?(limit|quota) exceeded|reached your daily limit|submission ?quota ?(was ?)?exceeded/i
 
 /**
  * Whether a server refuses for good who sends, not what or to whom: it has heard no more of a message than its sender, which all
- * have, or it passes nothing on for us, or says that our account is not in order. Somebody can mend that, and until then it would
- * refuse everybody's message.
+ * have, or it passes nothing on for us, or says that our account is not in order or has sent all it may. That passes or can be
+ * mended, and until then it would refuse everybody's message.
  */
 function refusesUs({ command = '', response = '' }: SmtpFailure, code: number, bodyRead: boolean): boolean {
+  if (USED_UP.test(response)) return true
   if (bodyRead) return NOT_IN_ORDER.test(response)
   const [subject, detail] = enhancedStatus(response) ?? []
   const size = TOO_MUCH.has(code) || (subject === 2 && detail === 3) || (subject === 3 && detail === 4)

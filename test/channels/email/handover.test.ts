@@ -112,6 +112,47 @@ describe('a reply decides', () => {
     ],
     [{ at: 'dot', reply: '554 Message rejected: Sending paused for this account.' }, 'retry'],
     [{ at: 'dot', reply: '550 The from address does not match a verified Sender Identity.' }, 'retry'],
+    [
+      {
+        at: 'dot',
+        reply:
+          "554 Access denied: User `arn:aws:iam::1:user/a' is not authorized to perform `ses:SendRawEmail' on b",
+      },
+      'retry',
+    ],
+    [{ at: 'dot', reply: '554 5.2.252 SendAsDenied; a@x not allowed to send as hello@x' }, 'retry'],
+    [
+      { at: 'dot', reply: '550 5.7.60 SMTP; Client does not have permissions to send as this sender' },
+      'retry',
+    ],
+    // What we may send in a day is used up: Gmail, its relay, Microsoft 365.
+    [{ at: 'rcpt', reply: '550 5.4.5 Daily user sending limit exceeded. For more, visit' }, 'retry'],
+    [{ at: 'dot', reply: '550 5.4.5 Daily user sending quota exceeded.' }, 'retry'],
+    [{ at: 'dot', reply: '550 5.7.1 Daily SMTP relay sending limit exceeded for customer.' }, 'retry'],
+    [
+      { at: 'rcpt', reply: "550 5.1.90 Your message can't be sent because you've reached your daily limit" },
+      'retry',
+    ],
+    [
+      {
+        at: 'dot',
+        reply: '554 5.2.0 STOREDRV.Submission.Exception:SubmissionQuotaExceededException; Failed',
+      },
+      'retry',
+    ],
+    [
+      { at: 'rcpt', reply: '550 5.2.121 Recipient’s per hour message receive limit exceeded' },
+      'rejected refused',
+    ],
+    // Tencent says so once it has read the message.
+    [{ at: 'dot', reply: '550 The recipient may contain a non-existent account' }, 'rejected bad_address'],
+    // Exchange and Gmail of the sender, of what a message says, and of somebody who gets much mail.
+    [{ at: 'rcpt', reply: '550 5.1.0 Sender denied' }, 'rejected refused'],
+    [{ at: 'dot', reply: '550 5.2.1 Content Filter agent quarantined this message' }, 'rejected refused'],
+    [
+      { at: 'rcpt', reply: '550 5.2.1 The user you are trying to contact is receiving mail at a rate that' },
+      'rejected refused',
+    ],
     [{ at: 'dot', reply: '552 5.3.4 too big' }, 'rejected content'],
     [{ at: 'dot', reply: '550 5.1.1 no such user' }, 'rejected bad_address'],
     [{ at: 'dot', reply: '550 no such user' }, 'rejected bad_address'],
@@ -136,6 +177,7 @@ describe('a reply decides', () => {
     [{ at: 'mail', reply: '451 4.7.1 later' }, true],
     [{ at: 'mail', reply: '550 5.7.1 sender not allowed' }, true],
     [{ at: 'rcpt', reply: '550 relay not permitted' }, true],
+    [{ at: 'rcpt', reply: '550 5.4.5 Daily user sending limit exceeded.' }, true],
     [{ at: 'dot', reply: '554 Message rejected: Sending paused for this account.' }, true],
     [{ at: 'mail', reply: '452 4.3.1 insufficient system storage' }, true],
     [{ at: 'rcpt', reply: '421 4.7.0 closing' }, true],
