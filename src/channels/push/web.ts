@@ -78,7 +78,10 @@ function classify(exchange: Awaited<ReturnType<ReturnType<typeof openHttp>['call
   if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 300 }
   if (status === 404 || status === 410) return { outcome: 'dead', detail }
   if (status === 413) return { outcome: 'rejected', reason: 'content', detail }
-  if (status === 429) return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
-  if (status >= 500) return { outcome: status === 503 ? 'retry' : 'uncertain', detail }
+  // Too many: Microsoft's service says so by 406. https://learn.microsoft.com/answers/questions/940324
+  if (status === 429 || status === 406 || status === 503) {
+    return { outcome: 'retry', detail, after: retryAfter(headers, new Date()) ?? 60 }
+  }
+  if (status >= 500) return { outcome: 'uncertain', detail }
   return { outcome: 'rejected', reason: 'refused', detail }
 }

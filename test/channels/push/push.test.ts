@@ -110,6 +110,7 @@ const FAULTS = {
     ['signed with other keys than it subscribed with', json({}, 403), 'retry'],
     ['a signature that is not believed', json({}, 401), 'retry'],
     ['too many', json({}, 429, { 'Retry-After': '9' }), 'retry'],
+    ['too many, in Microsoft’s words', json({}, 406), 'retry'],
     ['out of order', json({}, 503), 'retry'],
     ['sent elsewhere', { status: 302, headers: { Location: 'http://10.0.0.1/' } }, 'retry'],
   ],
@@ -388,6 +389,17 @@ describe('a push', () => {
       detail: expect.stringContaining('rate'),
     })
     expect(server.asked).toHaveLength(asked)
+    await close()
+  })
+
+  it('is put off for as long as a browser’s service says, out of order or not', async () => {
+    const { server, channel, devices, close } = await openAll()
+    const [web] = devices
+    if (!web) throw new Error('no device')
+    for (const status of [429, 503]) {
+      server.instead = json({}, status, { 'Retry-After': '900' })
+      expect(await channel.send(message([web]))).toMatchObject({ outcome: 'retry', after: 900 })
+    }
     await close()
   })
 
