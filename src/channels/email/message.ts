@@ -127,8 +127,9 @@ export async function composeMail(
       'Auto-Submitted': 'auto-generated',
       Precedence: 'bulk',
       'X-Winback-Touchpoint': headerText(key),
-      // Gmail's figures by campaign, by us, by our domain.
-      'Feedback-ID': headerText(`${message.stream ?? 'winback'}:winback:${sender.domain}`),
+      // Gmail's figures by campaign and by domain. The last names who sends, in 5 to 15 characters, which domains have not.
+      // https://support.google.com/mail/answer/6254652
+      'Feedback-ID': headerText([message.stream, sender.domain, 'winback'].filter(Boolean).join(':')),
       ...unsubscribeHeaders(head, message),
       ...head.providerHeaders?.(message),
     },

@@ -122,7 +122,7 @@ describe.skipIf(!installed)('a mail server that others wrote', () => {
         /^<https:\/\/wb\.shop\.example\/u\/[^>]+>, <mailto:leave\+[0-9a-z-]+@shop\.example\?subject=unsubscribe>$/,
       )
       expect(mail.header('List-Unsubscribe-Post')).toBe('List-Unsubscribe=One-Click')
-      expect(mail.header('Feedback-ID')).toBe('letters.first:winback:shop.example')
+      expect(mail.header('Feedback-ID')).toBe('letters.first:shop.example:winback')
     }
 
     const [returned] = own.messages
