@@ -311,6 +311,7 @@ export interface Channel<Address = unknown, Content = unknown> {
   /**
    * Reads what the provider calls us with: receipts, replies. Checks the signature first; decides by its input and
    * the settings alone. Absent where the provider reports nothing.
+   * @throws Error where that cannot be told now: answered by 500, the provider calls again, where it may not after a 4xx
    */
   receipts?(webhook: Webhook): Receipts | RefusedWebhook | Promise<Receipts | RefusedWebhook>
   /**

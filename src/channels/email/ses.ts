@@ -1,5 +1,6 @@
 import { createVerify, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
+import { messageOf } from '../../errors.ts'
 import type { DeliveryEvent, EventKind, Receipts, RefusedWebhook, Webhook } from '../channel.ts'
 import { isMachine } from './machine.ts'
 import { referenceOfId } from './message.ts'
@@ -60,6 +61,10 @@ const NAMELESS =
   'SES says by the original headers alone which mail it is about: have it include them in its notifications'
 
 export interface SesReader {
+  /**
+   * @throws Error where Amazon cannot be asked for its certificate, or to confirm: it sends again what is answered by 5xx, and
+   *   takes a 4xx for the end of it. https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+   */
   read(webhook: Webhook): Promise<Receipts | RefusedWebhook>
 }
 
@@ -67,15 +72,17 @@ export interface SesReader {
 export function createSesReader(topics: readonly string[], fetchDocument: Fetch = fetchText): SesReader {
   const certificates = new Map<string, X509Certificate>()
 
-  const certificateAt = async (url: string): Promise<X509Certificate | undefined> => {
+  const certificateAt = async (url: string): Promise<X509Certificate> => {
     const known = certificates.get(url)
     if (known) return known
     try {
       const certificate = new X509Certificate(await fetchDocument(url))
       if (certificates.size < 20) certificates.set(url, certificate)
       return certificate
-    } catch {
-      return undefined
+    } catch (cause) {
+      throw new Error(`the certificate that Amazon SNS signs by cannot be read: ${messageOf(cause)}`, {
+        cause,
+      })
     }
   }
 
@@ -89,7 +96,6 @@ export function createSesReader(topics: readonly string[], fetchDocument: Fetch 
       if (!isAmazon(message.SigningCertURL))
         return refused(401, 'the certificate is not on a host of Amazon SNS')
       const certificate = await certificateAt(message.SigningCertURL)
-      if (!certificate) return refused(401, 'the signing certificate cannot be read')
       if (!isSigned(message, certificate)) return refused(401, 'the signature does not match')
       if (message.Type === 'SubscriptionConfirmation') return await subscribe(message, fetchDocument)
       if (message.Type !== 'Notification') return accepted([])
@@ -136,8 +142,10 @@ async function subscribe(message: Envelope, fetchDocument: Fetch): Promise<Recei
   try {
     await fetchDocument(url)
     return accepted([])
-  } catch {
-    return refused(400, 'the subscription could not be confirmed')
+  } catch (cause) {
+    throw new Error(`the subscription to ${message.TopicArn} could not be confirmed: ${messageOf(cause)}`, {
+      cause,
+    })
   }
 }
 

@@ -39,26 +39,24 @@ beforeAll(() => {
 })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-const channel = () =>
-  openEmail(
-    emailSettings.parse({
-      from: 'hello@shop.example',
-      smtp: { host: '127.0.0.1' },
-      receipts: {
-        sns: { topics: [TOPIC] },
-        sendgrid: {
-          public_key: sendgrid.publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
-        },
-      },
-    }),
-    undefined,
-    {
-      fetchText: async (url) => {
-        fetched.push(url)
-        return certificate
+const settings = () =>
+  emailSettings.parse({
+    from: 'hello@shop.example',
+    smtp: { host: '127.0.0.1' },
+    receipts: {
+      sns: { topics: [TOPIC] },
+      sendgrid: {
+        public_key: sendgrid.publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
       },
     },
-  )
+  })
+const channel = () =>
+  openEmail(settings(), undefined, {
+    fetchText: async (url) => {
+      fetched.push(url)
+      return certificate
+    },
+  })
 
 async function post(
   provider: string,
@@ -170,6 +168,33 @@ describe('Amazon SES by SNS', () => {
       outcome: 'refused',
     })
     expect(fetched).not.toContain('https://evil.example/?Action=ConfirmSubscription')
+  })
+
+  it('is to be sent again where Amazon cannot be asked: what is answered by a 4xx does not come again', async () => {
+    let away = true
+    const asked = openEmail(settings(), undefined, {
+      fetchText: async (url) => {
+        if (away) throw new Error(`${url} answered 503`)
+        return certificate
+      },
+    })
+    const call = (message: object) =>
+      asked.receipts?.({
+        url: '',
+        provider: 'ses',
+        headers: {},
+        body: Buffer.from(JSON.stringify(message)),
+        now,
+      })
+    const complaint = envelope(told({ eventType: 'Complaint', complaint: {} }))
+    await expect(call(complaint)).rejects.toThrow(/certificate .* cannot be read: .* answered 503/)
+    away = false
+    expect(await call(complaint)).toMatchObject({ outcome: 'accepted', events: [{ kind: 'complaint' }] })
+    away = true
+    const SubscribeURL = 'https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription'
+    const subscribed = envelope('…', { Type: 'SubscriptionConfirmation', Token: 't', SubscribeURL })
+    await expect(call(subscribed)).rejects.toThrow(/could not be confirmed: .* answered 503/)
+    await asked.close()
   })
 
   it('is refused from another topic, another host, with another text, or unreadable', async () => {
