@@ -6,8 +6,8 @@ import type { DeliveryEvent, EventKind } from '../channel.ts'
 import { type Referred, readReference } from '../reference.ts'
 import { enhancedStatus, isBadRecipient, knownStatus } from './handover.ts'
 
-// Mail that comes back: delivery status notifications (RFC 3464), complaints in the abuse reporting format
-// (RFC 5965), and mails to the mailbox for unsubscribing. Anybody may write to a mailbox, so a mail is believed only
+// Mail that comes back: delivery status notifications (RFC 3464, or in qmail's words), complaints in the abuse reporting
+// format (RFC 5965), and mails to the mailbox for unsubscribing. Anybody may write to a mailbox, so a mail is believed only
 // by the signed reference in the address it was sent to or, of a complaint, in the address that what it is about came from.
 
 /** What a mail says, or why it says nothing we act on. */
@@ -102,8 +102,11 @@ export async function readReturned(
       : { outcome: 'ignored', reason: `a feedback report of type ${type ?? 'unknown'}` }
   }
   const status = parts.find(({ mimeType }) => STATUS.includes(mimeType))
-  if (!status) return { outcome: 'ignored', reason: 'an answer of a person or a program, not a notification' }
-  const said = recipientsOf(status.text).flatMap((fields) => judge(fields) ?? [])
+  const recipientsSaid = status ? recipientsOf(status.text) : recipientsOfQmail(mail.text ?? '')
+  if (!status && recipientsSaid.length === 0) {
+    return { outcome: 'ignored', reason: 'an answer of a person or a program, not a notification' }
+  }
+  const said = recipientsSaid.flatMap((fields) => judge(fields) ?? [])
   return said.length === 0
     ? { outcome: 'ignored', reason: 'a notification that settles nothing' }
     : { outcome: 'events', events: said.map(({ kind, detail }) => event(kind, detail)).slice(0, 1) }
@@ -157,6 +160,28 @@ function recipientsOf(text: string): ReadonlyMap<string, string>[] {
     .split(/\r?\n[ \t]*\r?\n/)
     .map(fieldsOf)
     .filter((fields) => fields.has('action') || fields.has('final-recipient'))
+}
+
+/**
+ * What qmail writes instead of a report: a text with a paragraph for each recipient, before the copy of the mail. As fields of
+ * a report. https://cr.yp.to/proto/qsbmf.txt
+ */
+function recipientsOfQmail(text: string): ReadonlyMap<string, string>[] {
+  if (!text.startsWith('Hi. This is the ')) return []
+  const [notice = ''] = text.split(/^--- /m)
+  return notice.split(/\r?\n[ \t]*\r?\n/).flatMap((paragraph) => {
+    const words = /^\s*<[^<>\s]+>:\s(.+)$/s.exec(paragraph)?.[1]?.replace(/\s+/g, ' ').trim()
+    if (words === undefined) return []
+    const reply = /\bRemote host said: (.+)$/.exec(words)?.[1] ?? words
+    const status = /\(#([245]\.\d{1,3}\.\d{1,3})\b/.exec(words)?.[1]
+    return [
+      new Map([
+        ['action', 'failed'],
+        ['diagnostic-code', `smtp; ${reply}`],
+        ...(status === undefined ? [] : [['status', status] as const]),
+      ]),
+    ]
+  })
 }
 
 /** Header fields as a map, names in lower case, folded lines joined. */

@@ -173,6 +173,65 @@ describe('a notification', () => {
   })
 })
 
+describe('a notice of qmail', () => {
+  const notice = (said: string) => `Return-Path: <>
+From: MAILER-DAEMON@mx.example
+To: ${to('bounce')}
+Subject: failure notice
+Message-Id: <abc@mx.example>
+
+Hi. This is the qmail-send program at mx.example.
+I'm afraid I wasn't able to deliver your message to the following addresses.
+This is a permanent error; I've given up. Sorry it didn't work out.
+
+<li@gone.example>:
+${said}
+
+--- Below this line is a copy of the message.
+
+Return-Path: <hello@shop.example>
+Subject: Hello
+
+<li@gone.example>:
+Sorry, no mailbox here by that name. (#5.1.1)
+`
+  it.for([
+    ['Sorry, no mailbox here by that name. vpopmail (#5.1.1)', 'hard_bounce'],
+    ["Sorry, I couldn't find any host named gone.example. (#5.1.2)", 'hard_bounce'],
+    [
+      '58.251.110.111 does not like recipient.\nRemote host said: 550 Mailbox not found.\nGiving up on 58.251.110.111.',
+      'hard_bounce',
+    ],
+    [
+      '58.251.110.111 failed after I sent the message.\nRemote host said: 550 The recipient may contain a non-existent account',
+      'hard_bounce',
+    ],
+    [
+      '74.125.130.27 does not like recipient.\nRemote host said: 550-5.1.1 The email account that you tried to reach does not\n550 5.1.1 exist.',
+      'hard_bounce',
+    ],
+    [
+      '58.251.110.111 failed after I sent the message.\nRemote host said: 550 SPF check failed [MJyt IP: 59.110.30.68].',
+      'soft_bounce',
+    ],
+    ["User disk quota exceeded. (#4.3.0)\nI'm not going to try again; it has been too long.", 'soft_bounce'],
+    ['Remote host said: 450 4.2.1 greylisted\nI have tried for a week.', 'soft_bounce'],
+    ['This message is looping: it already has my Delivered-To line. (#5.4.6)', 'soft_bounce'],
+    ['Something is amiss.', 'soft_bounce'],
+  ] as const)('%s → %s', async ([said, kind]) => {
+    expect(await read(notice(said))).toMatchObject({
+      outcome: 'events',
+      events: [{ ...message, kind, eventId: 'mail <abc@mx.example>', at: now }],
+    })
+  })
+
+  it('is no person’s answer that quotes one, nor one that names no recipient', async () => {
+    const quoting = notice('Sorry. (#5.1.1)').replace('Hi. This', 'I got this:\n\nHi. This')
+    const nobody = notice('Sorry. (#5.1.1)').replace('<li@gone.example>:\n', 'li:\n')
+    for (const mail of [quoting, nobody]) expect(await read(mail)).toMatchObject({ outcome: 'ignored' })
+  })
+})
+
 describe('other mail', () => {
   it('a complaint in the abuse reporting format', async () => {
     const report = (type: string) =>
@@ -264,6 +323,10 @@ describe('other mail', () => {
   it.each([
     ['ends of lines alone', `Content-Type: text/plain\n\n${'\n'.repeat(498_000)}`],
     ['tiny parts', `Content-Type: multipart/mixed; boundary=b\n\n${'--b\n\n'.repeat(142_000)}`],
+    [
+      'a notice without end',
+      `Subject: failure notice\n\nHi. This is the ${'<a@b.example>:\n'.repeat(60_000)}`,
+    ],
     ['a report of ends of lines', notification(`Action: delayed\n${'\n'.repeat(490_000)}`)],
   ])('soon, where it comes by an address of ours: %s', async (_what, mail) => {
     const begun = performance.now()
