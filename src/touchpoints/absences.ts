@@ -44,7 +44,13 @@ export interface Reach {
    */
   note(delivery: Delivery, message: number): Delivery
   /** What is to be written down once the batch is over: nothing where it has shown nothing new. */
-  conclude(): { readonly away: string } | 'reached' | undefined
+  conclude(): Away | 'reached' | undefined
+}
+
+/** What the last try said, and the seconds after which it is worth another, where the provider named any. */
+interface Away {
+  readonly away: string
+  readonly after?: number
 }
 
 /**
@@ -59,7 +65,7 @@ export function openReach(width: number, knownAway?: boolean, putOff = new Set<n
   let reached = false
   let heard = false
   let row = 0
-  let said = ''
+  let away: Away = { away: '' }
   return {
     get most() {
       return knownAway && !reached ? 1 : Number.POSITIVE_INFINITY
@@ -68,11 +74,12 @@ export function openReach(width: number, knownAway?: boolean, putOff = new Set<n
       return row >= enough
     },
     note: (delivery, message) => {
-      if (neverReached(delivery) || takesNone(delivery)) {
+      if (delivery.outcome === 'retry' && (neverReached(delivery) || takesNone(delivery))) {
         row += 1
         heard ||= takesNone(delivery)
         if (takesNone(delivery) && putOff.size < FEWEST) putOff.add(message)
-        said = delivery.detail ?? ''
+        const { detail, after } = delivery
+        away = { away: detail, ...(after === undefined ? {} : { after }) }
       } else {
         row = 0
         // One that is put off and certainly unsent may be our own doing: a channel that closes, a lease that is nearly over.
@@ -87,7 +94,7 @@ export function openReach(width: number, knownAway?: boolean, putOff = new Set<n
       // Fewer than are no chance: only where nobody has got through. What was heard may have been about the message, but not of
       // one after another.
       const few = heard ? putOff.size >= FEWEST : true
-      if (row >= enough || (!reached && row > 0 && few)) return { away: said }
+      if (row >= enough || (!reached && row > 0 && few)) return away
       return reached && knownAway !== false ? 'reached' : undefined
     },
   }
@@ -107,7 +114,7 @@ export async function noteReach(
   if (!shown) return undefined
   return shown === 'reached'
     ? await endAbsence(database, channel)
-    : await recordAbsence(database, channel, shown.away, now)
+    : await recordAbsence(database, channel, shown.away, now, shown.after)
 }
 
 /** A channel whose provider is away. */
@@ -124,8 +131,9 @@ export interface Absence {
 export type Reached = Absence | Pick<Absence, 'channel' | 'since'>
 
 /**
- * A try was in vain: the channel rests, for twice as long as the last time. What other batches found out at the same
- * time is the same try.
+ * A try was in vain: the channel rests, for twice as long as the last time, and for as long as its provider asks to be left
+ * alone, {@link LONGEST_REST} at most. What other batches found out at the same time is the same try.
+ * @param after seconds, where the provider named any
  * @returns how it stands, where this is news
  */
 export async function recordAbsence(
@@ -133,15 +141,18 @@ export async function recordAbsence(
   channel: string,
   said: string,
   now: Date,
+  after = 0,
 ): Promise<Absence | undefined> {
   // Nobody's erasure looks for an address here.
   const detail = maskText(storable(said, PROVIDER_WORDS))
   const [absence] = await rows<Absence>(
     database,
     sql`INSERT INTO absences AS a (channel, since, tries, tried_at, next_at, detail)
-      VALUES (${channel}, ${now}, 1, ${now}, ${now}::timestamptz + make_interval(secs => ${FIRST}), ${detail})
+      VALUES (${channel}, ${now}, 1, ${now},
+        ${now}::timestamptz + make_interval(secs => ${Math.min(Math.max(FIRST, after), LONGEST_REST)}), ${detail})
       ON CONFLICT (channel) DO UPDATE SET tries = a.tries + 1, tried_at = ${now}, detail = excluded.detail,
-        next_at = ${now}::timestamptz + make_interval(secs => least(${FIRST} * 2 ^ least(a.tries, 20), ${LONGEST_REST}))
+        next_at = ${now}::timestamptz
+          + make_interval(secs => least(greatest(${FIRST} * 2 ^ least(a.tries, 20), ${after}::float8), ${LONGEST_REST}))
       WHERE a.next_at <= ${now}
       RETURNING channel, since, detail, next_at AS "nextAt"`,
   )

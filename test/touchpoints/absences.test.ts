@@ -72,6 +72,9 @@ describe('what the sends of a batch show of their provider', () => {
     expect(concluded(40, false, ...times(10, full))).toEqual({ away: true, most, concluded: { away } })
     expect(concluded(40, false, ...times(3, full))).toEqual({ away: false, most, concluded: { away } })
     expect(concluded(40, true, full)).toEqual({ away: true, most: 1, concluded: { away } })
+    // The last knows best how long that takes.
+    const until = (after: number): Delivery => ({ ...full, after })
+    expect(concluded(40, true, until(7), until(9)).concluded).toEqual({ away, after: 9 })
     // Of fewer, it may have been about the message; and others got through.
     expect(concluded(40, false, full, full).concluded).toBeUndefined()
     expect(concluded(40, false, sent, ...times(9, full)).concluded).toBeUndefined()
@@ -141,7 +144,35 @@ it('an absence is tried again after a minute, then two, up to fifteen, whatever 
   expect(await endAbsence(database, 'email')).toBeUndefined()
 })
 
+it('a channel is left alone for as long as its provider asks, a quarter of an hour at most', async () => {
+  const database = await emptiedDatabase()
+  const pauseAt = async (at: number, after: number) => {
+    const absence = await recordAbsence(database, 'email', '429', later(at), after)
+    return absence && (absence.nextAt.getTime() - later(at).getTime()) / 1000
+  }
+  expect(await pauseAt(0, 600)).toBe(600)
+  expect(await pauseAt(600, 2.5)).toBe(120)
+  expect(await pauseAt(720, 500)).toBe(500)
+  expect(await pauseAt(1220, 21_600)).toBe(900)
+  await endAbsence(database, 'email')
+  expect(await pauseAt(3000, 21_600)).toBe(900)
+})
+
 describe('a channel whose provider is away', () => {
+  it('is asked again no sooner than the provider says', async () => {
+    const channel = testChannel('email', { concurrency: 3 })
+    const pipeline = await open(20, { channel })
+    channel.answer = () => ({ outcome: 'retry', detail: '429', takesNone: true, after: 600 })
+    for (const batch of await queue(pipeline)) await processBatch(pipeline.worker, batch)
+    const asked = channel.sent.length
+    expect(asked).toBeLessThanOrEqual(6)
+    pipeline.clock.set(later(599))
+    expect(await queue(pipeline)).toEqual([])
+    pipeline.clock.set(later(600))
+    for (const batch of await queue(pipeline)) await processBatch(pipeline.worker, batch)
+    expect(channel.sent.length).toBe(asked + 1)
+  })
+
   it('rests for every worker, is tried with one message, and nobody pays for it', async () => {
     const channel = testChannel('email', { concurrency: 3 })
     const pipeline = await open(40, { channel })
