@@ -1,11 +1,11 @@
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { factCatalogue } from '../config/facts.ts'
 import { templatesOf } from '../config/variants.ts'
-import { countActivity } from '../contacts/activity-sums.ts'
+import { countActivity, countsOtherwise } from '../contacts/activity-sums.ts'
 import type { Phrases } from '../reports/words.ts'
 import { type Fit, fitSignals, readFit, type Thinness } from '../signals/fit.ts'
 import { rulesOf } from '../signals/history.ts'
-import { refreshSignals } from '../signals/refresh.ts'
+import { readRulesChange, refreshSignals } from '../signals/refresh.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
 
@@ -18,7 +18,7 @@ export interface Freshened {
 
 /**
  * Brings signals up to the clock: whoever had events is recomputed, and quintiles and model are fitted where the schedule says
- * so, or where there is none yet.
+ * so, where other types of events count than did, or where there is none yet.
  */
 export async function freshenSignals(
   runtime: Pick<Runtime, 'database' | 'workspace' | 'clock'>,
@@ -29,7 +29,8 @@ export async function freshenSignals(
   const contacts = await refreshSignals(database, rules, now)
   const last = await readFit(database, now)
   const due = lastTick(workspace.signals.refit, workspace.timezone, now)
-  if (last && last.fittedAt >= due && !outgrown(last, contacts, now)) return { contacts, fit: undefined }
+  const holds = last && last.fittedAt >= due && !outgrown(last, contacts, now)
+  if (holds && !(await isByOthers(runtime, last))) return { contacts, fit: undefined }
   return { contacts, fit: await fitSignals(database, rules, workspace.signals.return, now) }
 }
 
@@ -49,6 +50,15 @@ export async function freshen(
 function outgrown(last: Fit, refreshed: number, now: Date): boolean {
   if (last.note === null || refreshed === 0) return false
   return last.contacts === 0 || now.getTime() - last.fittedAt.getTime() >= 86_400_000
+}
+
+/** Whether the types that signals and sums are by have changed since the fit; where the sums are by others yet, it waits for them. */
+async function isByOthers(
+  { database, workspace }: Pick<Runtime, 'database' | 'workspace'>,
+  { fittedAt }: Fit,
+): Promise<boolean> {
+  const changedAt = await readRulesChange(database)
+  return changedAt !== undefined && changedAt > fittedAt && !(await countsOtherwise(database, workspace))
 }
 
 /** Whether anything in a campaign may ask for a signal: a replay that needs none computes none. */

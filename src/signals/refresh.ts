@@ -93,6 +93,12 @@ async function adoptRules(database: Database, text: string, now: Date): Promise<
   })
 }
 
+/** Since when signals are computed by the rules of now; undefined before they ever were. */
+export async function readRulesChange(session: Session): Promise<Date | undefined> {
+  const [stored] = await rows<{ at: Date }>(session, sql`SELECT changed_at AS at FROM signal_rules`)
+  return stored?.at
+}
+
 /** Whether these are still the rules; nobody stores others before the transaction ends. */
 async function holdRules(tx: Transaction, text: string): Promise<boolean> {
   const [stored] = await rows<{ rules: string }>(tx, sql`SELECT rules FROM signal_rules FOR SHARE`)

@@ -7,7 +7,7 @@ import { factCatalogue } from '../../src/config/facts.ts'
 import { rows } from '../../src/database/connect.ts'
 import { speechOf } from '../../src/reports/words.ts'
 import { modelText } from '../../src/service/plan/sentences.ts'
-import { freshenSignals, withoutModel } from '../../src/service/signals.ts'
+import { freshen, freshenSignals, withoutModel } from '../../src/service/signals.ts'
 import { readPortrait } from '../../src/signals/portrait.ts'
 import { readSignalStanding } from '../../src/signals/standing.ts'
 import { testChannel } from '../support/channel.ts'
@@ -133,6 +133,24 @@ test('with too few contacts for the model, the probability is what silence alone
   expect((await freshenSignals(shop.runtime)).fit).toBeUndefined()
   shop.clock.set(new Date('2026-06-08T04:00:00Z'))
   expect((await freshenSignals(shop.runtime)).fit).toMatchObject({ note: 'too_few_contacts' })
+  await shop.runtime.close()
+})
+
+test('where other types of events count, quintiles and model are fitted to them at once', async () => {
+  const shop = await open()
+  await shop.importActivity([
+    ...sessions('a', [40, 20, 10]),
+    ...sessions('b', [30]),
+    { external_id: 'b', type: 'order', occurred_at: new Date(NOW.getTime() - 5 * 86_400_000).toISOString() },
+  ])
+  expect((await freshen(shop.runtime)).fit).toMatchObject({ contacts: 2, repeaters: 2 })
+  const other = { ...shop.runtime, workspace: { ...shop.workspace, activity: ['order'] } }
+  shop.clock.set(new Date(NOW.getTime() + 3_600_000))
+  // As a plan looks: what everybody did is not summed up by them yet.
+  expect((await freshenSignals(other)).fit).toBeUndefined()
+  expect((await freshen(other)).fit).toMatchObject({ contacts: 1, repeaters: 0 })
+  shop.clock.set(new Date(NOW.getTime() + 7_200_000))
+  expect((await freshen(other)).fit).toBeUndefined()
   await shop.runtime.close()
 })
 
