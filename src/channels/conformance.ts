@@ -257,7 +257,9 @@ export function describeChannel<Settings, Address, Content>(
             for (let no = 0; no < TRIES && outcome !== 'sent'; no += 1) {
               outcome = (await sendOnce(open, `tp-after-${no}`)).outcome
             }
-            assert.equal(outcome, 'sent', `it recovers after ${fault.name}`)
+            // A busy machine may take nothing else as fast, either.
+            if (outcome !== 'sent' && deadline !== SHORT.at(-1)) early.push(fault.name)
+            else assert.equal(outcome, 'sent', `it recovers after ${fault.name}`)
           }
           await staysAway(open, untaken)
         }, deadline)
