@@ -64,6 +64,9 @@ export function openWebPush(settings: WebPushSettings, deadline: number): PushPr
   }
 }
 
+/** Google and Apple of keys that are not those of the subscription, by a 400. */
+const OUR_KEYS = /unauthorized ?registration|vapid/i
+
 function classify(exchange: Awaited<ReturnType<ReturnType<typeof openHttp>['call']>>): DeviceOutcome {
   if (exchange.kind === 'unsent') return { outcome: 'retry', detail: exchange.detail }
   if (exchange.kind === 'lost') return { outcome: 'uncertain', detail: exchange.detail }
@@ -75,7 +78,9 @@ function classify(exchange: Awaited<ReturnType<ReturnType<typeof openHttp>['call
   }
   if (status < 400) return { outcome: 'retry', detail: `${detail}; redirects are not followed`, after: 300 }
   // RFC 8292, 4.2: our keys are not those the browser subscribed with, or not believed. It says nothing of the message.
-  if (status === 401 || status === 403) return { outcome: 'retry', detail, after: 300 }
+  if (status === 401 || status === 403 || (status === 400 && OUR_KEYS.test(text))) {
+    return { outcome: 'retry', detail, after: 300 }
+  }
   if (status === 404 || status === 410) return { outcome: 'dead', detail }
   if (status === 413) return { outcome: 'rejected', reason: 'content', detail }
   // Too many: Microsoft's service says so by 406. https://learn.microsoft.com/answers/questions/940324
