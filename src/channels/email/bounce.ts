@@ -26,6 +26,9 @@ const LONGEST_HEADERS = 100_000
  */
 const MOST_LINES = 5_000
 
+/** Characters of what people are told in which the reason is looked for. */
+const LONGEST_NOTICE = 10_000
+
 /** RFC 5965, 2. */
 const FEEDBACK = /report-type="?feedback-report/i
 const NOBODYS = {
@@ -106,7 +109,7 @@ export async function readReturned(
   if (!status && recipientsSaid.length === 0) {
     return { outcome: 'ignored', reason: 'an answer of a person or a program, not a notification' }
   }
-  const said = recipientsSaid.flatMap((fields) => judge(fields) ?? [])
+  const said = recipientsSaid.flatMap((fields) => judge(fields, mail.text ?? '') ?? [])
   return said.length === 0
     ? { outcome: 'ignored', reason: 'a notification that settles nothing' }
     : { outcome: 'events', events: said.map(({ kind, detail }) => event(kind, detail)).slice(0, 1) }
@@ -195,10 +198,14 @@ function fieldsOf(text: string): ReadonlyMap<string, string> {
 }
 
 /**
- * `failed` with 5.x.x is final where it is about the address ({@link isBadRecipient}), or where nothing else is said: for a
- * policy, a blocklist, the size or a full mailbox another message may pass, as with 4.x.x. A delay settles nothing: the server is still trying.
+ * `failed` with 5.x.x is final where it is about the address ({@link isBadRecipient}): for a policy, a blocklist, the size or a
+ * full mailbox another message may pass, as with 4.x.x. A delay settles nothing: the server is still trying.
+ * @param notice what people are told, where the fields do not say why
  */
-function judge(fields: ReadonlyMap<string, string>): { kind: EventKind; detail: string } | undefined {
+function judge(
+  fields: ReadonlyMap<string, string>,
+  notice: string,
+): { kind: EventKind; detail: string } | undefined {
   const action = fields.get('action')?.toLowerCase()
   const status = /\b([245])\.(\d{1,3})\.(\d{1,3})\b/.exec(fields.get('status') ?? '')
   const detail = fields.get('diagnostic-code') ?? fields.get('status') ?? action ?? ''
@@ -213,8 +220,15 @@ function judge(fields: ReadonlyMap<string, string>): { kind: EventKind; detail: 
     text,
     asked: false,
   }
-  // OpenSMTPD says 5.0.0 and no more, in what is for machines: taken at its word.
+  // OpenSMTPD and Exim say 5.0.0 and no more in what is for machines, also of what they gave up or did not even try.
   const unsaid = said.status === undefined && !fields.has('diagnostic-code')
-  const final = (status?.[1] ?? code?.[0]) === '5' && (unsaid || isBadRecipient(said))
+  const final = (status?.[1] ?? code?.[0]) === '5' && isBadRecipient(unsaid ? saidIn(notice) : said)
   return { kind: final ? 'hard_bounce' : 'soft_bounce', detail }
+}
+
+/** The reply that a notice for people quotes, or all of its words. */
+function saidIn(notice: string) {
+  const reply = /(?<![\w.+-])5\d\d[ -][^\r\n]+/.exec(notice)?.[0]
+  const text = reply ?? notice.slice(0, LONGEST_NOTICE)
+  return { status: enhancedStatus(text), code: reply ? Number(reply.slice(0, 3)) : 550, text, asked: false }
 }

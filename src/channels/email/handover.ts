@@ -35,7 +35,7 @@ const NO_SUCH_MAILBOX = new Set([550, 551, 553])
 const NOBODY =
   /\b(no such (user|mailbox|recipient|person|account)|unrouteable address|unavailable mail user|deactivated mailbox|(user|mailbox|recipient|address|account)( is| was)? (unknown|not found|disabled|invalid|does ?n[o']t exist|not exist)|(unknown|invalid|non-?existent) (user|mailbox|recipient|account|local[ -]part)|not (a )?(known|valid) (user|mailbox|recipient)|does ?(no|not|n't) (exists?|have an account)|no mailbox here)/i
 
-/** What it says where it turns away whoever asks, or how often, whatever the recipient. Of a server that gives no enhanced code. */
+/** What it says where it turns away whoever asks, or how often, whatever the recipient: without an enhanced code, or with 5.1.0. */
 const NOT_THE_MAILBOX =
   /relay|rcpthosts|block(ed|ing|list)|black-?list|spam|denied|policy|reputation|frequen|limit|too many|quota|\bfull\b|authenti|\b(sender|SPF|DKIM|DMARC|PTR|RBL)\b/i
 
@@ -52,11 +52,10 @@ const NOBODY_BY_NAME =
  * Microsoft 365 says 5.1.90 to everybody once our account has reached its recipients of the day.
  * https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online
  */
-const OF_THE_RECIPIENT = new Set([0, 1, 2, 3, 4, 5, 6, 10])
+const OF_THE_RECIPIENT = new Set([1, 2, 3, 4, 5, 6, 10])
 
-/** Exchange and Cox of the sender (5.1.0), Exchange's filter and Gmail's limit for one mailbox (5.2.1): there is somebody. */
-const NOT_THE_RECIPIENT =
-  /\bsender (denied|rejected)\b|quarantined this message|receiving mail (at a rate|too quickly)/i
+/** Exchange's filter and Gmail's limit for one mailbox, by 5.2.1: there is somebody. */
+const NOT_DISABLED = /quarantined this message|receiving mail (at a rate|too quickly)/i
 
 /** Subject and detail of an enhanced status code: [1, 1] of 5.1.1 (RFC 3463). */
 export type Status = readonly [subject: number, detail: number]
@@ -79,7 +78,7 @@ export function knownStatus(subject = '0', detail = '0'): Status | undefined {
 
 /**
  * Whether a permanent refusal is about the address of the recipient: there is nobody there, and will not be. 5.1.x is
- * ({@link OF_THE_RECIPIENT}); so is 5.2.1, a disabled mailbox. All else (a blocklist, a policy, the size, a loop, a full
+ * ({@link OF_THE_RECIPIENT}), and 5.1.0 where it speaks of nothing else; so is 5.2.1, a disabled mailbox. All else (a blocklist, a policy, the size, a loop, a full
  * mailbox) says nothing of the address. One for what a server answers and for what it reports later.
  * @param asked true where the reply is to the recipient's address, so that it need not say what it is about
  */
@@ -93,8 +92,9 @@ export function isBadRecipient(said: {
   if (NOBODY_BY_NAME.test(text)) return true
   if (status) {
     const [subject, detail] = status
-    if (NOT_THE_RECIPIENT.test(text)) return false
-    return subject === 1 ? OF_THE_RECIPIENT.has(detail) : subject === 2 && detail === 1
+    // 5.1.0 is of an address, and some mean the sender's by it, or ours: Exchange, Cox, Comcast.
+    if (subject === 1) return detail === 0 ? !NOT_THE_MAILBOX.test(text) : OF_THE_RECIPIENT.has(detail)
+    return subject === 2 && detail === 1 && !NOT_DISABLED.test(text)
   }
   if (code === undefined || !NO_SUCH_MAILBOX.has(code)) return false
   return NOBODY.test(text) || (asked && !NOT_THE_MAILBOX.test(text))
