@@ -15,14 +15,19 @@ export interface Freshness {
   readonly stale: number
 }
 
-export async function readFreshness(session: Session, { campaign }: Range): Promise<Freshness> {
+/** Of one campaign, or of all. */
+export async function readFreshness(
+  session: Session,
+  { campaign }: { readonly campaign?: string | undefined },
+): Promise<Freshness> {
+  const own = campaign === undefined ? sql`true` : sql`campaign = ${campaign}`
   const [found] = await rows<{ countedAt: Date | null; activityAt: Date | null; stale: number }>(
     session,
     sql`
-    SELECT (SELECT coalesce(min(rolled_at) FILTER (WHERE open), max(rolled_at)) FROM report_days WHERE campaign = ${campaign})
+    SELECT (SELECT coalesce(min(rolled_at) FILTER (WHERE open), max(rolled_at)) FROM report_days WHERE ${own})
         AS "countedAt",
       (SELECT max(newest_at) FROM feed_days) AS "activityAt",
-      (SELECT count(DISTINCT day) FROM report_dirty WHERE campaign = ${campaign}) AS stale`,
+      (SELECT count(DISTINCT day) FROM report_dirty WHERE ${own}) AS stale`,
   )
   return {
     countedAt: found?.countedAt ?? undefined,
@@ -51,12 +56,20 @@ export function aboutLines(
   { range, freshness }: Pick<About, 'range' | 'freshness'>,
   speech: Speech,
 ): string[] {
-  const en = speech.language === 'en'
   const day = (iso: string | undefined) => (iso === undefined ? '…' : speech.day(iso))
   const whom =
     range.from === undefined && range.to === undefined
       ? range.campaign
       : `${range.campaign} · ${speech.word('assignedFrom')} ${day(range.from)} – ${day(range.to && dayBefore(range.to))} UTC`
+  return [
+    `${whom} · ${speech.word('asOf')} ${speech.moment(range.now)}`,
+    ...freshnessLines(freshness, range.now, speech),
+  ]
+}
+
+/** How fresh figures are, whatever they are about. */
+export function freshnessLines(freshness: Freshness, now: Date, speech: Speech): string[] {
+  const en = speech.language === 'en'
   const counted =
     freshness.countedAt === undefined
       ? en
@@ -77,11 +90,7 @@ export function aboutLines(
             : `${speech.count(freshness.stale)} 天待重新统计`,
         ]
       : []
-  return [
-    `${whom} · ${speech.word('asOf')} ${speech.moment(range.now)}`,
-    [counted, activity, ...late].join(' · '),
-    ...silenceOf(freshness, range.now, speech),
-  ]
+  return [[counted, activity, ...late].join(' · '), ...silenceOf(freshness, now, speech)]
 }
 
 /** Whole days without any activity from which on a reader is told: an import a day may be a day late. */

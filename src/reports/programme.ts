@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { rows } from '../database/connect.ts'
 import { sampleRatio } from '../statistics/sample-ratio.ts'
 import { addCounts, type Effect, effectOfStrata, type Verdict, verdictOf } from './effect.ts'
+import { type Freshness, readFreshness } from './freshness.ts'
 import { knownAt, WHEN_COUNTED } from './people-cells.ts'
 import { CONTROL_SHARE, type ProgrammeCell } from './people-sql.ts'
 import type { CampaignQuestion } from './question.ts'
@@ -15,6 +16,7 @@ import { groupBy } from './strata.ts'
 
 export interface ProgrammeData {
   readonly now: Date
+  readonly freshness: Freshness
   /** Of persons no campaign ever touches, as the workspace says today. */
   readonly share: number
   /** Those that were compared, each within itself, oldest first: several, where it was changed on the way. */
@@ -57,8 +59,9 @@ export async function readProgramme(
   questions: readonly Pick<CampaignQuestion, 'campaign' | 'split'>[],
   { now, share }: { readonly now: Date; readonly share: number },
 ): Promise<ProgrammeData> {
-  const cells = await inSnapshot(readable, (session) =>
-    rows<ProgrammeCell>(
+  const { cells, freshness } = await inSnapshot(readable, async (session) => ({
+    freshness: await readFreshness(session, {}),
+    cells: await rows<ProgrammeCell>(
       session,
       sql`
       SELECT p.campaign, p.version, p.arm = 'control' AS control, ${CONTROL_SHARE} AS share,
@@ -68,7 +71,7 @@ export async function readProgramme(
       FROM report_people p ${WHEN_COUNTED} LEFT JOIN campaign_versions v ON v.campaign = p.campaign AND v.version = p.version
       WHERE p.day <= (${now}::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2, 3 ORDER BY min(p.day)`,
     ),
-  )
+  }))
   const effect = effectOfProgramme(cells)
   const compared = comparable(cells)
   const alarm = isProgrammeOff(
@@ -78,6 +81,7 @@ export async function readProgramme(
   )
   return {
     now,
+    freshness,
     share,
     shares: compared.flatMap(([cell]) => cell?.share ?? []),
     effect,

@@ -38,9 +38,8 @@ export function openCounting(
   }
   return {
     freshen: async (campaign) => {
-      const at = runtime.clock.now()
-      const now = at.getTime()
-      const { countedAt } = await readFreshness(runtime.database, { campaign, now: at })
+      const now = runtime.clock.now().getTime()
+      const { countedAt } = await readFreshness(runtime.database, { campaign })
       const known = Math.max(tried, countedAt?.getTime() ?? Number.NEGATIVE_INFINITY)
       if (running === undefined && now - known < STALE) return false
       const counting = count()

@@ -94,6 +94,32 @@ describe('all campaigns together', () => {
     ])
   })
 
+  it('say how fresh their figures are, as the report of a campaign does, and that there are none where nobody has counted', async () => {
+    await history.assign({ arm: 'treated', count: 9 })
+    await other.assign({ arm: 'treated', count: 9, at: day(90) })
+    const about = async (style = english) =>
+      programmeSheet(await readProgramme(database, QUESTIONS, { now: NOW, share: 0.1 }), style).about
+    expect(await about()).toEqual([
+      'as of Apr 11, 2026, 00:00',
+      'not counted yet · no activity known · 2 days to be counted again',
+    ])
+    await rollUp(database, day(95), RULES)
+    await execute(
+      database,
+      sql`INSERT INTO report_dirty (campaign, day) VALUES ('graded', '2026-01-01'), ('other', '2026-04-01')`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO feed_days (day, events, newest_at) VALUES ('2026-04-05', 1, ${day(94)})`,
+    )
+    expect(await about()).toEqual([
+      'as of Apr 11, 2026, 00:00',
+      'counted Apr 6, 2026, 00:00 · newest activity Apr 5, 2026, 00:00 · 2 days to be counted again',
+      'No activity has come in for 6 days: who came back since is not known, in either group.',
+    ])
+    expect((await about(chinese))[1]).toContain('统计于 2026年4月6日 00:00')
+  })
+
   it('leave out who was taken in while nobody was kept out: the season they came in would pass for an effect', async () => {
     // In spring half come back anyway, in summer one in ten; the contact does nothing.
     await history.assign({ arm: 'treated', version: 1, count: 1000, recalled: 500 })

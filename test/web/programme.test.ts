@@ -72,6 +72,8 @@ it('stands at the head of the first page and in a CSV, in both languages; withou
   const page = await get(server, '/')
   expect(page).toContain('All campaigns together won back 243 (95 % interval +158 to +310) of 900 people')
   expect(page.indexOf('id="programme"')).toBeLessThan(page.indexOf('id="weeks"'))
+  // How fresh they are stands with the figures, and above those of the campaign.
+  expect(page.match(/counted Mar 2, 2026, 00:00/g)).toHaveLength(2)
   // Called by what is seen of it, also where it is read aloud.
   expect(page).toContain('<a href="/programme.csv">CSV</a>')
   expect(await get(server, '/', 'zh-CN')).toContain('全部活动合计多召回 243 人')

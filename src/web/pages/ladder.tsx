@@ -18,7 +18,7 @@ export async function LadderCard({ visit, campaign, text }: Shown) {
   const { say, speech, runtime } = visit
   const { tiers = [], on_return: released = [] } = text.definition
   const rungs = await readLadder(runtime.database, campaign)
-  const { countedAt } = await readFreshness(runtime.database, { campaign, now: visit.now })
+  const { countedAt } = await readFreshness(runtime.database, { campaign })
   const steps = (tier: string, given: readonly Step[]) => (
     <ul class="bars steps">
       {given.map((step) => (

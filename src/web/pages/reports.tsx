@@ -249,6 +249,9 @@ function Programme(props: { visit: Visit; sheet: Sheet; beside: string | undefin
       {tables.length === 0 ? null : (
         <details>
           <summary>{say('The figures', '具体数字')}</summary>
+          {sheet.about.map((line) => (
+            <p class="soft about">{line}</p>
+          ))}
           {tables.map((table) => (
             <Table
               label={table.title}
