@@ -142,9 +142,10 @@ export function whiskers(axis: Axis, interval: { low: number; value: number; hig
   return cells.join('').trimEnd()
 }
 
-// A mark stays with what it opens or closes: no line ends with the one or begins with the other.
+// A mark stays with what it opens or closes: no line ends with the one or begins with the other. Nor does a blank break that
+// says so, such as between KWD and its amount.
 const PIECES =
-  /[（《“‘]*(?:[\u3000-\u9fff\uff00-\uffef][，。；：、！？）》”’]*|[^\s\u3000-\u9fff\uff00-\uffef]+[，。；：、！？）》”’]*\s*)|\s+/g
+  /[（《“‘]*(?:[\u3000-\u9fff\uff00-\uffef][，。；：、！？）》”’]*|(?:[^\s\u3000-\u9fff\uff00-\uffef]|[\u00a0\u202f])+[，。；：、！？）》”’]*\s*)|\s+/g
 
 /** Breaks text at spaces (Chinese: anywhere) into lines of at most `width` cells; a line break of its own is a space. */
 export function wrap(text: string, width: number): string[] {

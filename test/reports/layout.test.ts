@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cellsOf, fitted, painter, table, whiskers, wrap } from '../../src/reports/layout.ts'
+import { speechOf } from '../../src/reports/words.ts'
 
 const plain = painter(false)
 
@@ -73,6 +74,14 @@ describe('text in columns', () => {
 
   it('takes a line break within a text, as in somebody’s note, for a space', () => {
     expect(wrap('why: “too\r\n  dear”, they said', 40)).toEqual(['why: “too dear”, they said'])
+  })
+
+  it('keeps an amount on one line with its currency, where that is letters', () => {
+    const amounts = ['en', 'zh-CN'].map((locale) => speechOf({ locale, currency: 'KWD' }).money(-124_000))
+    expect(amounts).toEqual(['-KWD\u00a00.124', '-KWD\u00a00.124'])
+    expect(wrap(`brings in ${amounts[0]}`, 16)).toEqual(['brings in', amounts[0]])
+    expect(wrap(`净收益 ${amounts[1]}`, 13)).toEqual(['净收益', amounts[1]])
+    expect(wrap('for 1\u202f000 people', 8)).toEqual(['for', '1\u202f000', 'people'])
   })
 
   it('wraps without losing a letter, and keeps to the width', () => {
