@@ -1,5 +1,5 @@
-import { sql } from 'drizzle-orm'
-import type { Fact } from '../config/fact.ts'
+import { type SQL, sql } from 'drizzle-orm'
+import { type Fact, instant } from '../config/fact.ts'
 import { factCatalogue } from '../config/facts.ts'
 import type { Workspace } from '../config/workspace.ts'
 import { rows, type Session } from '../database/connect.ts'
@@ -26,9 +26,27 @@ export async function readPortrait(
   const [found] = await rows<{ portrait: Portrait }>(
     session,
     sql`SELECT jsonb_strip_nulls(${objectSql(values)}) AS portrait
-        FROM contacts c JOIN contact_activity a ON a.contact_id = c.contact_id
+        FROM contacts c JOIN (${activityAt(workspace, contactId, now)}) a ON a.contact_id = c.contact_id
         LEFT JOIN (${historySql(rulesOf(workspace), sql`x.contact_id = ${contactId}`, now)}) s ON s.contact_id = c.contact_id
         WHERE c.contact_id = ${contactId}`,
   )
   return found?.portrait ?? {}
+}
+
+/** The contact's row of contact_activity; where they did something since, what it was at that moment, by the events. */
+function activityAt({ activity, orders }: Workspace, contactId: number, now: Date): SQL {
+  const moment = instant(now)
+  const counts = sql`e.type = ANY (${sql.param([...activity])}::text[])`
+  const ordered = sql`e.type = ${orders.event}`
+  const newest = sql`greatest(k.silent_since, k.last_order_at)`
+  return sql`SELECT k.contact_id, k.silent_since, k.last_active_at, k.orders_count, k.orders_total, k.last_order_at
+      FROM contact_activity k WHERE k.contact_id = ${contactId} AND coalesce(${newest} <= ${moment}, true)
+    UNION ALL
+    SELECT c.contact_id, coalesce(max(e.occurred_at) FILTER (WHERE ${counts}),
+        CASE WHEN c.signed_up_at <= ${moment} THEN c.signed_up_at END),
+      max(e.occurred_at) FILTER (WHERE ${counts}), count(*) FILTER (WHERE ${ordered}),
+      coalesce(sum(e.value) FILTER (WHERE ${ordered}), 0), max(e.occurred_at) FILTER (WHERE ${ordered})
+    FROM contacts c JOIN contact_activity k ON k.contact_id = c.contact_id
+    LEFT JOIN activity e ON e.contact_id = c.contact_id AND e.occurred_at <= ${moment}
+    WHERE c.contact_id = ${contactId} AND ${newest} > ${moment} GROUP BY c.contact_id, c.signed_up_at`
 }

@@ -286,6 +286,16 @@ describe('a contact in words', () => {
   })
 
   it('knows nothing that came later', async () => {
+    const portraitAt = (id: string, days: number) =>
+      readPortrait(shop.database, shop.workspace, ids.get(id) ?? 0, new Date(ago(days)))
+    // Seen 66, 52, 38, 24 and 10 days ago.
+    expect(await portraitAt('fortnightly', 30)).toMatchObject({
+      'activity.silence': 8 * 86_400,
+      churn_reason: 'rhythm',
+      'rhythm.pause': 14 * 86_400,
+    })
+    const untouched = await portraitAt('fortnightly', 80)
+    expect(Object.keys(untouched).filter((path) => /^(churn|activity)/.test(path))).toEqual([])
     const before = await readPortrait(
       shop.database,
       shop.workspace,
