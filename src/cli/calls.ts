@@ -37,6 +37,7 @@ export function calls(start: Start): Command {
     examples: [
       ['winback calls list', 'the queue, the most urgent first'],
       ['winback calls claim call-7-2', 'take it: shows the number and the script'],
+      ['winback calls release call-7-2', 'give it back: somebody else may take it'],
       [
         'winback calls outcome call-7-2 promised --reason price --minutes 4 --sentiment positive',
         'what became of it',

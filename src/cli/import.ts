@@ -25,7 +25,7 @@ import { type Spoken, speechIn, spoken } from './locale.ts'
 import { parseMoment } from './moments.ts'
 import type { Outcome } from './output.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
-import { addExamples, describe, pairs, repeated, type Start } from './verb.ts'
+import { describe, pairs, repeated, type Start } from './verb.ts'
 import { type DatabaseContext, withWorkspace } from './workspace.ts'
 import { shown } from './workspace-file.ts'
 
@@ -103,11 +103,14 @@ export function importData(start: Start): Command {
     description:
       'CSV or NDJSON, gzip too. The same file twice changes nothing; one that was interrupted is simply imported ' +
       'again.\nA bad row goes to the reject file with its line and the reason, and stops nothing.',
-    examples: Object.values(KINDS).map(({ example, meaning }) => [example, meaning] as const),
+    examples: [
+      ...Object.values(KINDS).map(({ example, meaning }) => [example, meaning] as const),
+      ['winback import codes five_off codes.csv', 'each code is given to one account, once'],
+    ],
   })
   for (const kind of Object.keys(KINDS) as Kind[]) {
-    const { about, read, example, meaning } = KINDS[kind]
-    addExamples(fileOptions(command.command(kind).description(`${about}.`)), [[example, meaning]]).action(
+    const { about, read } = KINDS[kind]
+    fileOptions(command.command(kind).description(`${about}.`)).action(
       (file: string, options: ImportOptions, child: Command) =>
         start(child, (invocation) =>
           withWorkspace(invocation, (context) => runImport(context, kind, read, file, options)),
@@ -120,9 +123,7 @@ export function importData(start: Start): Command {
       .description('Codes to give out with an offer of `codes: imported`: code, expires_at.')
       .argument('<offer>', 'its name, or CAMPAIGN.NAME where several campaigns have one'),
   )
-  addExamples(codes, [
-    ['winback import codes five_off codes.csv', 'each code is given to one account, once'],
-  ]).action((offer: string, file: string, options: ImportOptions, child: Command) =>
+  codes.action((offer: string, file: string, options: ImportOptions, child: Command) =>
     start(child, (invocation) =>
       withWorkspace(invocation, async (context) => {
         const place = findOffer(offer, await knownOffers(context))

@@ -22,9 +22,12 @@ export function users(start: Start): Command {
       '  operator  plan, approve, pause, resume, stop, export, erase\n' +
       '  admin     users and keys',
     examples: [
+      ['winback users list', 'who there is, and when each was last seen'],
       ['winback users add ada --role operator', 'prints the link to give to Ada'],
       ['winback users link ada', 'a new link: the password was forgotten'],
+      ['winback users role ada --role admin', 'from the next page on'],
       ['winback users disable ada', 'signed out everywhere, and not in again'],
+      ['winback users enable ada', 'with the password they had'],
     ],
   })
   const child = (name: string, description: string, run: Run) =>

@@ -60,17 +60,23 @@ export function describe(
   return about.group ? command.helpGroup(`${GROUPS[about.group]}:`) : command
 }
 
-/** Ends a command's help with examples, two lines each: the command as it is typed, then what it does. */
-export function addExamples(command: Command, examples: Examples): Command {
-  return command.addHelpText('after', ({ error, command }) => {
+/**
+ * Ends a verb's help with examples, two lines each: the command as it is typed, then what it does. The help of one of its
+ * subcommands ends with those of them that are its own.
+ */
+export function addExamples(verb: Command, examples: Examples): Command {
+  return verb.addHelpText('afterAll', ({ error, command }) => {
+    const path = `winback ${verb.name()} ${command.name()} `
+    const own = command === verb ? examples : examples.filter(([typed]) => `${typed} `.includes(path))
+    if (own.length === 0) return ''
     const helper = command.createHelp()
     const { getOutHelpWidth, getErrHelpWidth } = command.configureOutput()
     const width = (error ? getErrHelpWidth : getOutHelpWidth)?.() ?? 80
-    const lines = examples.map(([typed, meaning]) => {
+    const lines = own.map(([typed, meaning]) => {
       const words = helper.boxWrap(helper.styleDescriptionText(meaning), width - 6)
       return `  $ ${typed}\n      ${words.replaceAll('\n', '\n      ')}`
     })
-    const title = helper.styleTitle(examples.length === 1 ? 'Example:' : 'Examples:')
+    const title = helper.styleTitle(own.length === 1 ? 'Example:' : 'Examples:')
     return `\n${title}\n${lines.join('\n')}`
   })
 }

@@ -32,18 +32,29 @@ test('alone, it shows the verbs by task and where to start', async () => {
   )
 })
 
-test('as built, it is the same program; every verb has its own help, with examples', async () => {
+test('as built, it is the same program; every verb and each of its commands has its own help, with examples', async () => {
   const { code, stdout, stderr } = await startBuilt([], { cwd: directory }).ended
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   const commands = stdout.slice(stdout.indexOf('Start here:'))
   const verbs = [...commands.matchAll(/^ {2}([a-z-]+)( [[<].*?)? {2,}/gm)].map((match) => match[1] ?? '')
   expect(verbs).toEqual(expect.arrayContaining(['init', 'validate', 'plan', 'import', 'start', 'doctor']))
-  const helped = verbs.filter((verb) => verb !== 'help')
-  const shown = await Promise.all(helped.map((verb) => run([verb, '--help'], { cwd: directory })))
-  for (const [index, { code, stdout }] of shown.entries()) {
-    expect(code, helped[index]).toBe(0)
-    expect(stdout, helped[index]).toMatch(/Examples?:\n {2}\$ /)
+  const withExamples = async (...path: string[]) => {
+    const { code, stdout } = await run([...path, '--help'], { cwd: directory })
+    expect(code, path.join(' ')).toBe(0)
+    expect(stdout, path.join(' ')).toMatch(new RegExp(`\nExamples?:\n {2}\\$ .*${path.join(' ')}`))
+    return stdout
   }
+  let commandsOfVerbs = 0
+  for (const verb of verbs.filter((name) => name !== 'help')) {
+    const help = await withExamples(verb)
+    const [, below = ''] = /^Commands:\n((?: .*\n)+)/m.exec(help) ?? []
+    for (const [, name = ''] of below.matchAll(/^ {2}([a-z-]+)/gm)) {
+      if (name === 'help') continue
+      commandsOfVerbs += 1
+      await withExamples(verb, name)
+    }
+  }
+  expect(commandsOfVerbs).toBeGreaterThan(20)
 })
 
 test.each([

@@ -62,9 +62,12 @@ export const CARE: Readonly<Record<string, string>> = {
   'Let a user in again': '重新启用用户',
   'the user': '用户名',
   'what the user may do': '用户的角色',
+  'who there is, and when each was last seen': '有哪些用户，各自最近一次访问的时间',
   'prints the link to give to Ada': '显示要交给 Ada 的链接',
   'a new link: the password was forgotten': '忘记密码时，生成新链接',
+  'from the next page on': '从打开下一个页面起生效',
   'signed out everywhere, and not in again': '在各处退出登录，不能再登录',
+  'with the password they had': '密码不变',
 
   // signing-keys
   'Show, renew and retire the keys of signed links': '查看、更换和停用链接的签名密钥',

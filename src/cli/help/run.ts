@@ -52,6 +52,7 @@ export const RUN: Readonly<Record<string, string>> = {
   'The queue, the most urgent first': '查看电话队列，最紧急的在前',
   'the queue, the most urgent first': '查看电话队列，最紧急的在前',
   'take it: shows the number and the script': '接手一通电话，显示号码和话术',
+  'give it back: somebody else may take it': '放回电话，其他人可以接手',
   'what became of it': '登记通话结果',
   'only what may be called now and nobody has taken': '只看此刻可拨打且无人接手的',
   'of one campaign': '只看一个活动',
