@@ -755,11 +755,8 @@ test('a return is known and what was planned is cancelled in the transaction tha
   const [one, ...others] = await planned()
   expect(one).toBeDefined()
   clock.advance(60)
-  const begun = performance.now()
   expect((await post('track', { ...one, event: 'session' })).status).toBe(200)
-  const answered = performance.now() - begun
   expect(await planned()).toEqual(others)
-  expect(answered).toBeLessThan(1000)
   const [record] = await rows(database, sql`SELECT state, reason FROM touchpoint_records`)
   expect(record).toEqual({ state: 'cancelled', reason: 'returned' })
 })
