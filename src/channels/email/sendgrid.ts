@@ -12,7 +12,8 @@ import { type PreparedHeader, referenceOfId } from './message.ts'
 const KINDS: Readonly<Record<string, EventKind>> = {
   processed: 'sent',
   delivered: 'delivered',
-  deferred: 'soft_bounce',
+  // It still tries, for three days, and reports a bounce once it has given up.
+  deferred: 'sent',
   spamreport: 'complaint',
   // Its own link, where its subscription tracking is on, or one of its unsubscribe groups.
   unsubscribe: 'unsubscribed',

@@ -152,7 +152,8 @@ async function subscribe(message: Envelope, fetchDocument: Fetch): Promise<Recei
 const KINDS: Readonly<Record<string, EventKind>> = {
   Send: 'sent',
   Delivery: 'delivered',
-  DeliveryDelay: 'soft_bounce',
+  // It still tries, and reports a bounce once it has given up.
+  DeliveryDelay: 'sent',
   Open: 'opened',
   Click: 'clicked',
   Complaint: 'complaint',
