@@ -21,7 +21,7 @@ import pg from 'pg'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import { type Home, openBinaries, openHome } from './embedded-home.ts'
 import { takePort } from './embedded-port.ts'
-import { isAlive, isLiving, startOf, takeLock } from './lock-file.ts'
+import { createWhole, isAlive, isLiving, startOf, takeLock } from './lock-file.ts'
 
 /** A hold on the embedded server, shared by every process that works in the same directory. */
 export interface Embedded {
@@ -46,6 +46,7 @@ const KEEPER = 'winback keeper'
 /** Milliseconds: crash recovery may have a gigabyte of log to go through. */
 const START_PATIENCE = 300_000
 const STOP_PATIENCE = 120_000
+const DISCARD_PATIENCE = 30_000
 const LOG_LIMIT = 10_000_000
 /** Milliseconds before another try to start a server that died: the first time, and at most. */
 const RETRY = { first: 500, longest: 30_000 }
@@ -189,7 +190,7 @@ function saidBy(failure: unknown): string {
 /** In a directory of its own and renamed at the end, so that a half-made one is never started. */
 async function initialise(home: Home, password: string, durable: boolean): Promise<void> {
   for (const name of readdirSync(home.directory)) {
-    if (name.startsWith('making-')) rmSync(join(home.directory, name), { recursive: true, force: true })
+    if (name.startsWith('making-')) await discard(join(home.directory, name))
   }
   const making = join(home.directory, `making-${process.pid}`)
   const data = join(making, 'data')
@@ -211,7 +212,7 @@ async function initialise(home: Home, password: string, durable: boolean): Promi
     // The host's locale may not exist for these binaries; its time zone would end up in the configuration.
     await run(initdb, options, { ...home.account, cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } })
   } catch (cause) {
-    rmSync(making, { recursive: true, force: true })
+    await discard(making)
     throw new WinbackError('database.embedded', `initdb failed:\n${lastLines(saidBy(cause))}`, {
       remedy: 'Mend what it names, or set DATABASE_URL to a PostgreSQL of your own.',
       cause,
@@ -219,6 +220,20 @@ async function initialise(home: Home, password: string, durable: boolean): Promi
   }
   renameSync(data, dataOf(home))
   rmSync(making, { recursive: true, force: true })
+}
+
+/** Removes what initdb made, also where one whose caller was killed still writes there: without its files, it ends. */
+async function discard(making: string): Promise<void> {
+  const deadline = performance.now() + DISCARD_PATIENCE
+  for (;;) {
+    try {
+      rmSync(making, { recursive: true, force: true })
+      return
+    } catch (error) {
+      if (codeOf(error) !== 'ENOTEMPTY' || performance.now() > deadline) throw error
+      await delay(20)
+    }
+  }
 }
 
 /** Starts the postmaster and waits until it has written its pid file or ended. */
@@ -364,11 +379,9 @@ function isOurs(pid: number, data: string): boolean {
 /** Made once and before the data, so that whoever makes the data uses this one. */
 function passwordOf(home: Home): string {
   const file = join(home.directory, 'password')
-  try {
-    writeFileSync(file, randomBytes(24).toString('hex'), { mode: 0o600, flag: 'wx' })
-  } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error
-  }
+  // A full disk or a power cut left it empty: while there is no data, nobody has used it.
+  if (!existsSync(dataOf(home)) && statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file)
+  if (!existsSync(file)) createWhole(file, randomBytes(24).toString('hex'))
   return readFileSync(file, 'utf8').trim()
 }
 

@@ -24,7 +24,7 @@ export async function takeLock(path: string, patience: number): Promise<Release>
   const holder: Holder = { pid: process.pid, started: startOf(process.pid), id: randomUUID() }
   const deadline = performance.now() + patience
   for (;;) {
-    if (create(path, holder)) {
+    if (createWhole(path, JSON.stringify(holder))) {
       return () => {
         if (read(path)?.id === holder.id) unlinkSync(path)
       }
@@ -44,11 +44,14 @@ export async function takeLock(path: string, patience: number): Promise<Release>
   }
 }
 
-/** Written aside and linked, so that the file never exists half written. */
-function create(path: string, holder: Holder): boolean {
-  const aside = `${path}.${holder.id}`
+/**
+ * Makes a file that its owner alone may read, where there is none. Written aside and linked, so that it never exists half written.
+ * @returns false where there is one
+ */
+export function createWhole(path: string, text: string): boolean {
+  const aside = `${path}.${randomUUID()}`
   try {
-    writeFileSync(aside, JSON.stringify(holder), { mode: 0o600 })
+    writeFileSync(aside, text, { mode: 0o600 })
     linkSync(aside, path)
     return true
   } catch (error) {

@@ -218,6 +218,40 @@ describe('openEmbedded', () => {
     expect(await query(again, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
+  it('makes its data anew while what another was killed over is still written', async () => {
+    const half = join(directory, 'making-4190000', 'data')
+    // Long enough to be removed that something is written meanwhile.
+    const base = join(half, 'base')
+    mkdirSync(base, { recursive: true })
+    for (let number = 0; number < 3000; number += 1) writeFileSync(join(base, String(number)), '')
+    const orphan = spawn(
+      process.execPath,
+      [
+        '--input-type=module',
+        '-e',
+        `import { existsSync, writeFileSync } from 'node:fs'
+         for (let number = 0; existsSync(${JSON.stringify(base)}); number += 1) {
+           writeFileSync(${JSON.stringify(half)} + '/' + number, '')
+           if (number === 0) console.log('writing')
+         }`,
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    const ended = once(orphan, 'exit')
+    await once(orphan.stdout, 'data')
+    const server = await startAsItIs()
+    await ended
+    expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    expect(readdirSync(directory).filter((name) => name.startsWith('making-'))).toEqual([])
+  })
+
+  it('has a password where a full disk left none of it', async () => {
+    writeFileSync(join(directory, 'password'), '')
+    const server = await startAsItIs()
+    expect(new URL(server.url).password).toHaveLength(48)
+    expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+  })
+
   it('moves to another port when its own was taken', async () => {
     const server = await start()
     await server.stop()
