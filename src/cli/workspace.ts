@@ -97,6 +97,8 @@ async function withDatabase<T>(
 ): Promise<T> {
   const schema = options.schema ?? place.schema
   return connected(invocation, { ...place, schema }, async (database, engine, applicationName) => {
+    // The embedded one may have taken a while to be there.
+    if (!options.drains) invocation.interrupt.throwIfAborted()
     const server = await answerOf(database, invocation)
     // A name that was mistyped must not make a schema, in which nothing ever happened.
     if (schema !== place.schema) await assertSchema(database)

@@ -1,5 +1,6 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import {
   chownSync,
   closeSync,
@@ -15,8 +16,8 @@ import {
 } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { promisify } from 'node:util'
 import pg from 'pg'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import { type Home, openBinaries, openHome } from './embedded-home.ts'
@@ -179,12 +180,23 @@ async function tryConnect(url: string): Promise<Keeper | undefined> {
   }
 }
 
-const run = promisify(execFile)
-
-/** What a program wrote before it failed; else why it could not be started. */
-function saidBy(failure: unknown): string {
-  const { stdout = '', stderr = '' } = failure as { stdout?: string; stderr?: string }
-  return `${stdout}${stderr}` || messageOf(failure)
+/**
+ * Runs a program in a session of its own: Ctrl-C at a terminal would reach it, too, and initdb takes a try that was ended by it
+ * for a machine that offers less.
+ * @returns what it wrote where it failed, or why it could not be started
+ */
+async function failureOf(program: string, options: readonly string[], home: Home): Promise<string | undefined> {
+  const child = spawn(program, options, {
+    ...home.account,
+    cwd: '/',
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // The host's locale may not exist for these binaries; its time zone would end up in the configuration.
+    env: { LC_ALL: 'C', TZ: 'UTC' },
+  })
+  const said = Promise.all([text(child.stdout), text(child.stderr)])
+  const [code] = await once(child, 'close').catch((error: unknown) => [messageOf(error)])
+  return code === 0 ? undefined : (await said).join('') || String(code)
 }
 
 /** In a directory of its own and renamed at the end, so that a half-made one is never started. */
@@ -208,14 +220,11 @@ async function initialise(home: Home, password: string, durable: boolean): Promi
     ...['--encoding', 'UTF8', '--locale-provider', 'builtin', '--locale', 'C.UTF-8', '--no-instructions'],
     ...(durable ? [] : ['--no-sync']),
   ]
-  try {
-    // The host's locale may not exist for these binaries; its time zone would end up in the configuration.
-    await run(initdb, options, { ...home.account, cwd: '/', env: { LC_ALL: 'C', TZ: 'UTC' } })
-  } catch (cause) {
+  const failure = await failureOf(initdb, options, home)
+  if (failure !== undefined) {
     await discard(making)
-    throw new WinbackError('database.embedded', `initdb failed:\n${lastLines(saidBy(cause))}`, {
+    throw new WinbackError('database.embedded', `initdb failed:\n${lastLines(failure)}`, {
       remedy: 'Mend what it names, or set DATABASE_URL to a PostgreSQL of your own.',
-      cause,
     })
   }
   renameSync(data, dataOf(home))
