@@ -14,6 +14,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  writeFileSync,
 } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename, dirname, join, relative, resolve } from 'node:path'
@@ -34,7 +35,11 @@ export interface Home {
 
 const SHARED = '/var/lib/winback'
 
-/** Finds and makes the directory for the server of `wanted`. @throws WinbackError `database.embedded` */
+/**
+ * Finds and makes the directory for the server of `wanted`. Where there is a database, that is it, whatever has become of rights
+ * and names since: an empty one in its place would be taken for it.
+ * @throws WinbackError `database.embedded`
+ */
 export function openHome(wanted: string, shared = SHARED): Home {
   const path = resolve(wanted)
   if (process.platform === 'win32') {
@@ -43,19 +48,79 @@ export function openHome(wanted: string, shared = SHARED): Home {
     })
   }
   try {
-    if (process.getuid?.() !== 0) {
-      makeDirectory(path, 0o700)
-      return { directory: path, account: {} }
-    }
-    const account = nobody()
-    makeDirectory(path, 0o711)
-    if (isReachable(path, account)) return { directory: path, account }
-    const elsewhere = join(shared, hash('sha256', path).slice(0, 16))
-    makeDirectory(shared, 0o711)
-    makeDirectory(elsewhere, 0o711)
-    return { directory: elsewhere, account }
+    return process.getuid?.() === 0 ? openForRoot(path, shared) : openOwn(path)
   } catch (cause) {
-    throw homeless(path, cause)
+    throw cause instanceof WinbackError ? cause : homeless(path, cause)
+  }
+}
+
+function openOwn(path: string): Home {
+  makeDirectory(path, 0o700)
+  const elsewhere = readSign(path)
+  if (elsewhere !== undefined && holdsData(elsewhere) && !holdsData(path)) {
+    throw new WinbackError('database.embedded', `the database of ${path} is in ${elsewhere}: root made it`, {
+      remedy: `Run as root. Or, as root, move what is in it to ${path}, and make that yours: chown -R ${process.getuid?.()} ${path}`,
+    })
+  }
+  return { directory: path, account: {} }
+}
+
+function openForRoot(path: string, shared: string): Home {
+  const account = nobody()
+  makeDirectory(path, 0o711)
+  if (holdsData(path)) {
+    assertUsable(path, account)
+    return { directory: path, account }
+  }
+  const elsewhere = join(shared, hash('sha256', path).slice(0, 16))
+  const before = readSign(path)
+  if (!holdsData(elsewhere)) {
+    if (before !== undefined && before !== elsewhere && holdsData(before)) {
+      throw new WinbackError(
+        'database.embedded',
+        `${path} was made under another name, and its database is in ${before}`,
+        {
+          remedy: `Was the folder renamed, end what runs and mv ${before} ${elsewhere}. Is it a copy, to begin anew: rm ${join(path, SIGN)}`,
+        },
+      )
+    }
+    if (isReachable(path, account)) return { directory: path, account }
+  }
+  makeDirectory(shared, 0o711)
+  makeDirectory(elsewhere, 0o711)
+  if (before !== elsewhere) writeFileSync(join(path, SIGN), `${elsewhere}\n`)
+  return { directory: elsewhere, account }
+}
+
+/** Beside where the data would be: where it is. */
+const SIGN = 'elsewhere'
+
+function readSign(path: string): string | undefined {
+  const file = join(path, SIGN)
+  return existsSync(file) ? readFileSync(file, 'utf8').trim() : undefined
+}
+
+function holdsData(directory: string): boolean {
+  return existsSync(join(directory, 'data'))
+}
+
+/** PostgreSQL runs on data of its own account alone. */
+function assertUsable(path: string, account: { uid: number; gid: number }): void {
+  const data = join(path, 'data')
+  const { uid } = statSync(data)
+  if (uid !== account.uid) {
+    const remedy =
+      uid === 0
+        ? `Give it to the account that root starts it under: chown -R ${account.uid}:${account.gid} ${data}`
+        : `Run as that account: sudo -u '#${uid}' …, or set DATABASE_URL to a PostgreSQL of your own.`
+    throw new WinbackError('database.embedded', `the database in ${path} is of the account ${uid}`, {
+      remedy,
+    })
+  }
+  if (!isReachable(path, account)) {
+    throw new WinbackError('database.embedded', `the account of the database can no longer enter ${path}`, {
+      remedy: 'Let everybody pass through the folders above it, as when it was made: chmod o+x.',
+    })
   }
 }
 

@@ -185,7 +185,11 @@ async function tryConnect(url: string): Promise<Keeper | undefined> {
  * for a machine that offers less.
  * @returns what it wrote where it failed, or why it could not be started
  */
-async function failureOf(program: string, options: readonly string[], home: Home): Promise<string | undefined> {
+async function failureOf(
+  program: string,
+  options: readonly string[],
+  home: Home,
+): Promise<string | undefined> {
   const child = spawn(program, options, {
     ...home.account,
     cwd: '/',

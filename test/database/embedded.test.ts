@@ -2,6 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
+  chownSync,
   cpSync,
   existsSync,
   mkdirSync,
@@ -356,6 +357,55 @@ describe.runIf(process.getuid?.() === 0)('as root', () => {
     cpSync(native, hidden, { recursive: true, verbatimSymlinks: true })
     const copy = openBinaries(home, { native: hidden, version })
     expect(copy).toBe(join(home.directory, `postgresql-${version}`))
+  })
+
+  it('finds the database that is elsewhere once its project is in reach, and begins none where it was renamed', () => {
+    const [closed, shared] = [join(directory, 'private'), join(directory, 'shared')]
+    mkdirSync(join(closed, 'shop'), { recursive: true })
+    chmodSync(closed, 0o700)
+    const home = openHome(join(closed, 'shop', 'postgres'), shared)
+    mkdirSync(join(home.directory, 'data'))
+    chmodSync(closed, 0o755)
+    expect(openHome(join(closed, 'shop', 'postgres'), shared)).toEqual(home)
+
+    const renamed = join(closed, 'renamed', 'postgres')
+    renameSync(join(closed, 'shop'), join(closed, 'renamed'))
+    const moving = /mv (\S+) (\S+)\. .* rm (\S+)$/
+    let remedy = ''
+    expect(() => openHome(renamed, shared)).toThrow(
+      expect.objectContaining({
+        code: 'database.embedded',
+        remedy: expect.toSatisfy((said: string) => {
+          remedy = said
+          return moving.test(said)
+        }),
+      }),
+    )
+    const [, from = '', to = '', sign = ''] = moving.exec(remedy) ?? []
+    renameSync(from, to)
+    expect(openHome(renamed, shared).directory).toBe(to)
+
+    const copy = join(closed, 'copy', 'postgres')
+    cpSync(renamed, copy, { recursive: true })
+    expect(() => openHome(copy, shared)).toThrow('under another name')
+    rmSync(sign.replace('renamed', 'copy'))
+    expect(openHome(copy, shared).directory).toBe(copy)
+  })
+
+  it('begins no other database where it cannot use the one that is there', () => {
+    const [above, shared] = [join(directory, 'above'), join(directory, 'shared')]
+    const data = join(above, 'postgres', 'data')
+    const open = () => openHome(join(above, 'postgres'), shared)
+    mkdirSync(data, { recursive: true })
+    for (const path of [above, join(above, 'postgres')]) chmodSync(path, 0o711)
+    expect(open).toThrow(expect.objectContaining({ remedy: expect.stringContaining(`chown -R 65534:65534`) }))
+    chownSync(data, 4242, 4242)
+    expect(open).toThrow(expect.objectContaining({ remedy: expect.stringContaining(`sudo -u '#4242'`) }))
+    chownSync(data, 65534, 65534)
+    expect(open().directory).toBe(join(above, 'postgres'))
+    chmodSync(above, 0o700)
+    expect(open).toThrow(expect.objectContaining({ remedy: expect.stringContaining('chmod o+x') }))
+    expect(existsSync(shared)).toBe(false)
   })
 })
 
