@@ -24,7 +24,7 @@ export interface MoveOptions {
  * Copies everything in the schema of `source` into a schema of the same name on `target`, as it was at one moment and in
  * one transaction: an error on the way leaves nothing. Both schemas are of this version of Winback afterwards.
  * @throws WinbackError `move.occupied` where Winback lives in that schema of the target already, `move.busy` where other
- *   processes are at work on the source, and those of {@link migrate}
+ *   processes are at work on the source, or were before all was copied, and those of {@link migrate}
  */
 export async function moveDatabase(
   source: Database,
@@ -36,7 +36,26 @@ export async function moveDatabase(
   await migrate(target)
   return await transaction(source, async (from) => {
     await from.client.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY')
-    return await transaction(target, (to) => copyEverything(from, to, options))
+    return await transaction(target, async (to) => {
+      const moved = await copyEverything(from, to, options)
+      await assertUnchanged(source, from)
+      return moved
+    })
+  })
+}
+
+/**
+ * A process that began meanwhile, or a command such as an import of cron's that came and went: the copy knows nothing of what it
+ * did, and it would be lost with what is left behind.
+ */
+async function assertUnchanged(source: Database, from: Transaction): Promise<void> {
+  await assertAlone(source)
+  const newest = (session: Session) =>
+    rows<{ id: number }>(session, sql`SELECT coalesce(max(audit_id), 0) AS id FROM audit`)
+  const [[before], [now]] = [await newest(from), await newest(source)]
+  if (before?.id === now?.id) return
+  throw new WinbackError('move.busy', 'another command changed this database while it was copied', {
+    remedy: 'Nothing was moved. Hold back what runs by a timetable of yours (cron), too, and run it again.',
   })
 }
 

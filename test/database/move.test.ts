@@ -8,6 +8,7 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { clock, closeCalling, openCalling, shop, work } from '../support/calling.ts'
 import { emptyDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 
 // A workspace whose people are partly called, goes on somewhere else.
 
@@ -120,6 +121,38 @@ describe('a move to another database', () => {
       message: 'another process of Winback is at work on this database',
     })
     await other.close()
+  })
+
+  it('moves nothing where something was done here while it was copied: it would be lost', async () => {
+    const empty = await emptyDatabase()
+    await migrate(empty)
+    /** What is done once the copy has seen the source. */
+    const moveWhile = async (work: () => Promise<unknown>) => {
+      const holder = await empty.aside.client.connect()
+      try {
+        await holder.query('BEGIN; LOCK TABLE contacts IN ROW EXCLUSIVE MODE')
+        const moving = moveDatabase(source, empty)
+        await eventually(
+          'the copy waits for the lock',
+          () => rows(empty, sql`SELECT FROM pg_locks WHERE NOT granted AND relation = 'contacts'::regclass`),
+          (waiting) => waiting.length > 0,
+        )
+        await work()
+        await holder.query('COMMIT')
+        await moving
+      } finally {
+        holder.release()
+      }
+    }
+    const begun = connect(source.url, { applicationName: 'winback 8 0a1b2c3d4e5f' })
+    await expect(moveWhile(() => rows(begun, sql`SELECT`))).rejects.toMatchObject({ code: 'move.busy' })
+    await begun.close()
+    const enter = sql`INSERT INTO audit (at, actor, via, action) VALUES (now(), 'cron', 'cli', 'data.import')`
+    await expect(moveWhile(() => execute(source, enter))).rejects.toMatchObject({
+      code: 'move.busy',
+      message: 'another command changed this database while it was copied',
+    })
+    expect(await rows(empty, sql`SELECT FROM contacts`)).toEqual([])
   })
 
   it('leaves nothing where it fails, and may be tried again', async () => {
