@@ -31,6 +31,12 @@ const LONGEST_NOTICE = 10_000
 
 /** RFC 5965, 2. */
 const FEEDBACK = /report-type="?feedback-report/i
+/**
+ * Microsoft's own complaints (JMRP) are no reports in that format: by their subject and a header of the mail they quote.
+ * https://sendersupport.olc.protection.outlook.com/snds/
+ */
+const MICROSOFTS = /^\s*complaint about message from /i
+const MICROSOFTS_HEADER = 'x-hmxmroriginalrecipient'
 const NOBODYS = {
   outcome: 'refused',
   reason: 'it is addressed to no mailbox of ours with a valid reference',
@@ -78,7 +84,9 @@ export async function readReturned(
   const leaving = addressed('unsubscribe')
   if (leaving) return { outcome: 'unsubscribe', message: leaving, eventId }
   const told = addressed('bounce')
-  const feedback = head.headers.some(({ key, value }) => key === 'content-type' && FEEDBACK.test(value))
+  const feedback =
+    MICROSOFTS.test(head.subject ?? '') ||
+    head.headers.some(({ key, value }) => key === 'content-type' && FEEDBACK.test(value))
   if (!told && !feedback) return NOBODYS
 
   const mail = await PostalMime.parse(firstLines(raw), READING).catch(() => undefined)
@@ -86,7 +94,7 @@ export async function readReturned(
   const parts = mail.attachments.map(
     ({ mimeType, content }): Part => ({ mimeType: mimeType.toLowerCase(), text: textOf(content) }),
   )
-  const complaint = parts.find(({ mimeType }) => mimeType === 'message/feedback-report')
+  const complaint = complaintAmong(parts)
   const message = told ?? (complaint && complainedOf(options.keys, complaint, parts))
   if (!message) return NOBODYS
   const event = (kind: EventKind, detail: string): DeliveryEvent => ({
@@ -97,7 +105,7 @@ export async function readReturned(
     detail,
   })
   if (complaint) {
-    const type = fieldsOf(complaint.text).get('feedback-type')?.toLowerCase()
+    const type = complaint.get('feedback-type')?.toLowerCase()
     return type === 'abuse' || type === 'fraud' || type === 'not-spam'
       ? type === 'not-spam'
         ? { outcome: 'ignored', reason: 'somebody took it out of the junk folder' }
@@ -119,12 +127,35 @@ export async function readReturned(
  * Providers of mailboxes report complaints to one address that was registered with them. Which mail it is about, the address it
  * was sent from says: as signed as where a bounce comes back to, and as unknown to all but its recipient.
  */
-function complainedOf(keys: SigningKeys, complaint: Part, parts: readonly Part[]): Referred | undefined {
+function complainedOf(
+  keys: SigningKeys,
+  complaint: ReadonlyMap<string, string>,
+  parts: readonly Part[],
+): Referred | undefined {
   const senders = [
-    fieldsOf(complaint.text).get('original-mail-from'),
-    ...parts.map(({ text }) => fieldsOf(text.slice(0, LONGEST_HEADERS)).get('return-path')),
+    complaint.get('original-mail-from'),
+    ...parts.flatMap((part) => {
+      const fields = headersOf(part)
+      // Microsoft takes off the one, and says who sent it where it says that it looked.
+      return [fields.get('return-path'), fields.get('authentication-results')]
+    }),
   ]
   return senders.flatMap((sender) => referenceIn(keys, 'bounce', sender ?? '') ?? [])[0]
+}
+
+/** What a complaint says of itself; undefined where none of the parts is one. */
+function complaintAmong(parts: readonly Part[]): ReadonlyMap<string, string> | undefined {
+  const report = parts.find(({ mimeType }) => mimeType === 'message/feedback-report')
+  if (report) return fieldsOf(report.text)
+  const quoting = parts.some(
+    (part) => part.mimeType === 'message/rfc822' && headersOf(part).has(MICROSOFTS_HEADER),
+  )
+  return quoting ? new Map([['feedback-type', 'abuse']]) : undefined
+}
+
+/** The headers of a mail that is quoted. */
+function headersOf({ text }: Part): ReadonlyMap<string, string> {
+  return fieldsOf(text.slice(0, LONGEST_HEADERS))
 }
 
 /** Bytes up to the blank line behind the headers, or all of them. */

@@ -292,6 +292,42 @@ describe('other mail', () => {
     expect(await read(quoting)).toMatchObject({ outcome: 'refused' })
   })
 
+  it('a complaint in Microsoft’s own words, by who it says had sent the mail', async () => {
+    const report = (
+      sender: string,
+      subject = 'complaint about message from 192.0.2.222',
+    ) => `From: staff@hotmail.example
+Subject:  ${subject}
+To: complaints@shop.example
+Message-Id: <abc@mx.example>
+MIME-Version: 1.0
+Content-Type: multipart/mixed; boundary="B"
+
+--B
+Content-Type: message/rfc822
+Content-Disposition: inline
+
+X-HmXmrOriginalRecipient: <li@hotmail.example>
+X-Reporter-IP: 192.0.2.22
+Authentication-Results: hotmail.example; spf=pass (sender IP is 203.0.113.245)
+ smtp.mailfrom=${sender}; dkim=pass header.d=shop.example
+From: hello@shop.example
+Subject: Hello
+
+Body
+--B--
+`
+    expect(await read(report(to('bounce')))).toMatchObject({
+      outcome: 'events',
+      events: [{ ...message, kind: 'complaint', eventId: 'mail <abc@mx.example>' }],
+    })
+    const forged = to('bounce').replace('bounce+', 'bounce+x')
+    const plain = report(to('bounce')).replace('X-HmXmrOriginalRecipient', 'X-Other')
+    for (const mail of [report(forged), report(to('bounce'), 'Hello'), plain]) {
+      expect(await read(mail)).toMatchObject({ outcome: 'refused' })
+    }
+  })
+
   it.each([
     ['ends of lines alone', '\n'.repeat(498_000)],
     ['tiny parts', '--b\n\n'.repeat(142_000)],
