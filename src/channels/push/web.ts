@@ -45,6 +45,8 @@ export function openWebPush(settings: WebPushSettings, deadline: number): PushPr
       try {
         const refusal = refusalOf(device.token, allow_private)
         if (refusal !== undefined) return { outcome: 'dead', detail: refusal }
+        const { hostname } = new URL(device.token)
+        if (NOWHERE.test(hostname)) return { outcome: 'dead', detail: `${hostname} is nowhere` }
         details = request(device, push)
       } catch (error) {
         return { outcome: 'dead', detail: `no subscription: ${messageOf(error)}` }
@@ -63,6 +65,9 @@ export function openWebPush(settings: WebPushSettings, deadline: number): PushPr
     close: () => http.close(),
   }
 }
+
+/** RFC 6761. Browsers without a push service subscribe at permanently-removed.invalid, Edge on Android among them. */
+const NOWHERE = /\.invalid$/
 
 /** Google and Apple of keys that are not those of the subscription, by a 400. */
 const OUR_KEYS = /unauthorized ?registration|vapid/i

@@ -439,6 +439,8 @@ describe('a push', () => {
       { token: 'nonsense', keys },
       { token: 'https://push.example/', keys: null },
       { token: 'https://push.example/', keys: { p256dh: 'x', auth: 'y' } },
+      // As a browser without a push service gives it.
+      { token: 'https://permanently-removed.invalid/fcm/send/a', keys },
     ]) {
       expect(await channel.send(message([{ provider: 'web', ...device }]))).toMatchObject({
         outcome: 'rejected',
