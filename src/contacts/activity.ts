@@ -132,7 +132,8 @@ function propertiesOf(
   }
   for (const { name, get } of named) {
     const value = get(values)
-    if (value === undefined || value === '' || standsForNothing(value)) continue
+    if (value === undefined || standsForNothing(value)) continue
+    if (typeof value === 'string' && value.trim() === '') continue
     properties ??= {}
     properties[name] = value
   }

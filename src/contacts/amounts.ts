@@ -50,7 +50,8 @@ export function amountReader({ currency, decimal = '.' }: AmountWriting): (value
 
 /** Currency units to integer micros; why not, where it is no amount. @param decimal as {@link numberReader} takes it */
 export function microsOf(value: unknown, decimal: '.' | ',' = '.'): number | null | string {
-  if (value === undefined || value === null || value === '') return null
+  if (value === undefined || value === null) return null
+  if (typeof value === 'string' && value.trim() === '') return null
   const micros = Math.round((numberReader(decimal)(value) ?? Number.NaN) * 1e6)
   if (Number.isSafeInteger(micros)) return micros
   return `value: ${JSON.stringify(value)} is not an amount; ${numberExpected(value, decimal)}`

@@ -114,7 +114,7 @@ export function contactReader(
       if (text !== null && isZone(text)) row.timezone = text
       else if (text !== null) warn(`kept without time zone: there is no zone "${text}"`)
     }
-    const signUp = getSignUp(values)
+    const signUp = bare(getSignUp(values))
     if (signUp !== undefined) {
       row.carried |= CARRIES.signed_up_at
       if (signUp !== null && signUp !== '' && !isNothing('signed_up_at', signUp)) {
@@ -125,7 +125,7 @@ export function contactReader(
       }
     }
     for (const { name, get, convert } of attributes) {
-      const value = get(values)
+      const value = bare(get(values))
       if (value === undefined) continue
       if (value === '' || isNothing(`attributes.${name}`, value)) {
         row.cleared.push(name)
@@ -165,6 +165,11 @@ export function mergeRows(earlier: ContactRow, later: ContactRow): boolean {
     (name) => !Object.hasOwn(earlier.attributes, name),
   )
   return changed
+}
+
+/** Without the spaces that columns of a fixed width are filled with: of a cell of nothing else, people would be greeted by none. */
+function bare(value: unknown): unknown {
+  return typeof value === 'string' ? value.trim() : value
 }
 
 function textOf(value: unknown): string | null {

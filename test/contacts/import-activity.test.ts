@@ -41,6 +41,16 @@ describe('importActivity', () => {
     ])
   })
 
+  it('takes a value and a coupon of nothing but spaces for none', async () => {
+    const database = await emptiedDatabase()
+    const orders = file('a.csv', 'external_id,type,occurred_at,value,coupon\nu1,order,2026-01-01,   ,    \n')
+    const mapping = { fields: { 'properties.coupon': 'coupon' } }
+    expect(await importActivity(database, orders, options({ mapping }))).toMatchObject({ inserted: 1 })
+    expect(await rows(database, sql`SELECT value, properties FROM activity`)).toEqual([
+      { value: null, properties: null },
+    ])
+  })
+
   it('keeps no value that is in another currency, as over HTTP, and says so', async () => {
     const database = await emptiedDatabase()
     const orders = file(

@@ -388,6 +388,33 @@ u2,,,,,,,,,
     })
   })
 
+  it('takes cells of a fixed width without what they are filled with, and those of nothing else for empty', async () => {
+    const database = await emptiedDatabase()
+    const people = [
+      'external_id,first_name,points,vip,renewed,signed_up_at',
+      'u1,Ann       ,3  ,yes,2026-01-05 ,2026-01-05 ',
+      'u2,          ,   ,   ,           ,           ',
+      'u3,Li\u3000\t,4\t,,,',
+    ]
+    expect(await importContacts(database, file('f.csv', `${people.join('\n')}\n`), options())).toMatchObject({
+      inserted: 3,
+      rejected: 0,
+      warnings: 0,
+    })
+    const held = await rows(
+      database,
+      sql`SELECT attributes, signed_up_at AS at FROM contacts ORDER BY external_id`,
+    )
+    expect(held).toEqual([
+      {
+        attributes: { first_name: 'Ann', points: 3, vip: true, renewed: '2026-01-05T00:00:00.000Z' },
+        at: new Date('2026-01-05'),
+      },
+      { attributes: {}, at: null },
+      { attributes: { first_name: 'Li', points: 4 }, at: null },
+    ])
+  })
+
   it('makes no contact of all guests of a shop, whose id is 0', async () => {
     const database = await emptiedDatabase()
     const guests = file(
