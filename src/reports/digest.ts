@@ -27,15 +27,17 @@ export async function chartPng(chart: Chart, locale: string): Promise<Buffer> {
 /**
  * @param workspace whose digest it is, for the subject
  * @param told whose first sentence is the subject
+ * @param named with its title: of several sheets, nobody would know which says so
  */
 export async function composeDigest(
   workspace: string,
   sheets: readonly Sheet[],
-  told: Sheet,
+  { told, named }: { readonly told: Sheet; readonly named: boolean },
   style: TextStyle,
 ): Promise<DigestMail> {
   const en = languageOf(style.locale) === 'en'
-  const subject = `${workspace}${en ? ': ' : '：'}${told.sentences[0]?.text ?? (en ? 'the week' : '本周')}`
+  const said = told.sentences[0]?.text ?? (en ? 'the week' : '本周')
+  const subject = [workspace, ...(named ? [told.title] : []), said].join(en ? ': ' : '：')
   const shown: { cid: string; chart: Chart }[] = []
   const body = sheets.map((sheet, at) => {
     const charts = sheet.charts.map((chart) => {

@@ -20,8 +20,8 @@ const PUT_OFF = 'put off: '
 type Parts = Pick<Runtime, 'database' | 'workspace' | 'book' | 'clock' | 'worker'>
 
 /**
- * Monday's page of the campaigns as a mail, from sums brought up to date; where all are asked for and a control group is kept,
- * what they brought together comes first. Undefined where no campaign was ever applied.
+ * Monday's page of the campaigns as a mail, the busiest first, from sums brought up to date; where all are asked for and a
+ * control group is kept, what they brought together comes before them. Undefined where no campaign was ever applied.
  */
 export async function makeDigest(
   runtime: Parts,
@@ -29,22 +29,25 @@ export async function makeDigest(
 ): Promise<DigestMail | undefined> {
   const { workspace, clock, database } = runtime
   await refreshReports(runtime)
-  const names = options.campaigns ?? (await appliedNames(database))
+  const now = clock.now()
   const style = { ...styleOfWorkspace(workspace), locale: options.locale, color: false, width: 76 }
+  const together = options.campaigns ? undefined : await readProgrammeSheet(runtime, now, style)
+  const names = options.campaigns ?? together?.data.campaigns.map(({ campaign }) => campaign) ?? []
   const titles = await campaignTitles(runtime, names)
   const sheets = []
   for (const campaign of names) {
-    const { sheet } = await readSheet(runtime, 'monday', campaign, { now: clock.now() }, style)
+    const { sheet } = await readSheet(runtime, 'monday', campaign, { now }, style)
     // Of several sheets that are all called Monday nobody sees which is whose.
     sheets.push({ ...sheet, title: titles.get(campaign) ?? campaign })
   }
   const [first] = sheets
   if (!first) return undefined
-  if (options.campaigns) return await composeDigest(workspace.name, sheets, first, style)
-  const { data, sheet } = await readProgrammeSheet(runtime, clock.now(), style)
+  const one = { told: first, named: (await appliedNames(database)).length > 1 }
+  if (!together) return await composeDigest(workspace.name, sheets, one, style)
+  const { data, sheet } = together
   const all = data.effect || data.share > 0 || names.length > 1 ? [sheet, ...sheets] : sheets
-  // The subject is what can be said: of all together, or of a campaign while that is not known yet.
-  const told = data.verdict.kind === 'not_yet' ? first : sheet
+  // The subject is what can be said: of all together, or of the busiest while that is not known yet.
+  const told = data.verdict.kind === 'not_yet' ? one : { told: sheet, named: false }
   return await composeDigest(workspace.name, all, told, style)
 }
 

@@ -134,6 +134,21 @@ it('begins with what all campaigns brought together, where a control group is ke
   expect(one?.text).not.toContain('All campaigns together')
 })
 
+it('of several campaigns begins with the busiest, as the first page does, and the subject names whose it is', async () => {
+  await shop.apply(CAMPAIGN.replaceAll('graded', 'zeal').replace('title: Graded', 'title: Zeal'))
+  const zeal = await writeHistory(database, 'zeal', {})
+  // Nobody to compare all with: the subject is what one campaign brought.
+  await execute(database, sql`DELETE FROM episodes WHERE arm = 'control'`)
+  await execute(database, sql`DELETE FROM report_days`)
+  await zeal.assign({ arm: 'treated', count: 50, at: day(58), tier: 'coupon', settle: false })
+  const { subject, text = '' } = (await makeDigest(shop.runtime, { locale: 'en' })) ?? {}
+  // What one of them brought is not to be read as what all did.
+  expect(subject).toMatch(/^Shop: Zeal: Not yet: no week is complete/)
+  expect(text.indexOf('\nZeal\n')).toBeLessThan(text.indexOf('\nGraded\n'))
+  const chinese = await makeDigest(shop.runtime, { locale: 'zh-CN', campaigns: ['graded'] })
+  expect(chinese?.subject).toMatch(/^Shop：Graded：/)
+})
+
 it('keeps what a refusing server said, and does not send it again', async () => {
   clock.set(new Date('2026-03-09T08:15:00Z'))
   smtp.faults.add({ at: 'rcpt', reply: '550 no such user' })
