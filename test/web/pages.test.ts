@@ -777,10 +777,12 @@ test('a contact’s page hands over everything held, and erases for good once th
   const csv = await post('/contacts/c39/export', 'operator', { format: 'csv' })
   expect(csv.headers.get('content-type')).toMatch(/^text\/csv/)
   expect(await csv.text()).toContain('contacts,1,email,person39@example.com\r\n')
+  const lift = await get('/campaigns/spring/reports/lift.csv', 'viewer')
+  expect(lift.headers.get('content-disposition')).toBe('attachment; filename="spring-lift.csv"')
   // Excel takes a file that begins otherwise for one in its old code page.
   for (const answer of [
     await post('/contacts/c39/export', 'operator', { format: 'csv' }),
-    await get('/campaigns/spring/reports/lift.csv', 'viewer'),
+    lift,
     await get('/programme.csv', 'viewer'),
   ])
     expect([...new Uint8Array(await answer.arrayBuffer()).slice(0, 3)]).toEqual([0xef, 0xbb, 0xbf])

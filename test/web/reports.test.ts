@@ -67,7 +67,7 @@ it('answers with figures and words', async () => {
 it('gives tables as CSV that no spreadsheet takes for formulas, and charts as pictures', async () => {
   const csv = await ask('/v1/reports/lift?campaign=graded&format=csv&table=cells')
   expect(csv.headers.get('Content-Type')).toContain('text/csv')
-  expect(csv.headers.get('Content-Disposition')).toContain('lift-cells.csv')
+  expect(csv.headers.get('Content-Disposition')).toContain('"graded-lift-cells.csv"')
   expect(await csv.text()).toMatch(/\r\ncoupon · =vip,900,100,0\.3,0\.1,0\.19/)
   const chart = await ask('/v1/reports/lift/charts/curves.png?campaign=graded')
   expect(chart.headers.get('Content-Type')).toBe('image/png')

@@ -88,7 +88,7 @@ export function reportsApi({ runtime, keys }: { runtime: Runtime; keys: KeyRing 
       }
       c.header(
         'Content-Disposition',
-        `attachment; filename="${report}-${tables.length === 1 ? tables[0]?.id : 'tables'}.csv"`,
+        `attachment; filename="${query.campaign}-${report}-${tables.length === 1 ? tables[0]?.id : 'tables'}.csv"`,
       )
       return c.body(csvOf(tables), 200, { 'Content-Type': 'text/csv; charset=utf-8' })
     })

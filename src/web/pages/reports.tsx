@@ -136,7 +136,8 @@ export function reportPages(dependencies: PagesDependencies): Hono {
           styleOf(visit),
         )
         if (format === 'json') return answerReport(c, { report: name, campaign, data, sheet })
-        if (format === 'csv') return downloadCsv(c, name, csvOf(sheet.tables))
+        // Two campaigns' figures in one folder would differ by a number in brackets alone.
+        if (format === 'csv') return downloadCsv(c, `${campaign}-${name}`, csvOf(sheet.tables))
         const base = `/campaigns/${campaign}/reports`
         const titles = await campaignTitles(visit.runtime, [campaign])
         return await visit.show(
