@@ -11,6 +11,7 @@ import type { FcmSettings } from './settings.ts'
 
 const SCOPE = 'https://www.googleapis.com/auth/firebase.messaging'
 const granted = z.object({ access_token: z.string(), expires_in: z.coerce.number().positive() })
+const denied = z.object({ error: z.string(), error_description: z.string().optional() })
 const accepted = z.object({ name: z.string() })
 const failed = z.object({
   error: z.object({
@@ -67,7 +68,12 @@ export function openFcm(settings: FcmSettings, deadline: number): PushProvider {
     })
     if (exchange.kind !== 'answered') throw new Error(exchange.detail)
     const answer = granted.safeParse(parseJson(exchange.text)).data
-    if (!answer) throw new Error(`Google answers ${exchange.status} to ${settings.client_email}`)
+    if (!answer) {
+      // In Google's words (RFC 6749, 5.2): a key that was revoked and a clock that is wrong have one status.
+      const words = denied.safeParse(parseJson(exchange.text)).data
+      const said = [exchange.status, words?.error, words?.error_description].filter(Boolean).join(' ')
+      throw new Error(`Google answers ${said} to ${settings.client_email}`)
+    }
     bearer = { token: answer.access_token, until: now + answer.expires_in - 60 }
     return answer.access_token
   }

@@ -309,6 +309,21 @@ describe('a push', () => {
     await close()
   })
 
+  it('that Google gives no bearer for says why in its words: a revoked key, a clock that is wrong', async () => {
+    const { server, channel, devices, close } = await openAll()
+    server.instead = json({ error: 'invalid_grant', error_description: 'Invalid JWT Signature.' }, 400)
+    expect(await channel.send(message(devices.slice(1, 2)))).toMatchObject({
+      outcome: 'retry',
+      detail:
+        'no access to FCM: Google answers 400 invalid_grant Invalid JWT Signature. to push@shop.example',
+    })
+    server.instead = { status: 502, body: '<html>' }
+    expect(await channel.send(message(devices.slice(1, 2)))).toMatchObject({
+      detail: 'no access to FCM: Google answers 502 to push@shop.example',
+    })
+    await close()
+  })
+
   it('of a title alone is shown on Android, too', async () => {
     const { server, channel, devices, close } = await openAll()
     await channel.send(message(devices.slice(2), ''))
