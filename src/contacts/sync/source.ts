@@ -107,7 +107,8 @@ export async function openSource(options: SourceOptions): Promise<Source> {
     facts = { ...facts, role: who[0]?.role ?? '' }
     const probe = await ask(wrapped('SELECT q.* FROM', ' LIMIT 0'))
     const types = await client.query<{ type: string }>(
-      'SELECT format_type(oid, NULL) AS type FROM unnest($1::oid[]) WITH ORDINALITY AS asked (oid, no) ORDER BY no',
+      // -1: of whatever length. A cursor that is cast to `character` is its first letter, and all is read again.
+      'SELECT format_type(oid, -1) AS type FROM unnest($1::oid[]) WITH ORDINALITY AS asked (oid, no) ORDER BY no',
       [probe.fields.map((field) => field.dataTypeID)],
     )
     const columns = probe.fields.map(({ name }, no) => ({ name, type: types.rows[no]?.type ?? 'text' }))
