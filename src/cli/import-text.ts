@@ -192,13 +192,18 @@ const LIKELY: readonly (readonly [reason: RegExp, words: Phrase])[] = [
   ],
 ]
 
+/** What of {@link LIKELY} names an option: a query has none of them. */
+const OPTION = /\s?[(（]--[^)）]*[)）]/g
+
 /**
  * That an import went wrong as a whole, said where more than half the rows were rejected: a bad row is nothing, a bad file
  * is no file of bad rows. Undefined where it went well enough.
+ * @param of what the rows are
  */
 export function failedMostly(
   { rows, rejected, reasons }: Pick<RowCounts, 'rows' | 'rejected' | 'reasons'>,
   speech: Speech,
+  of: 'file' | 'query' = 'file',
 ): string | undefined {
   if (rejected * 2 <= rows) return undefined
   const en = speech.language === 'en'
@@ -216,7 +221,11 @@ export function failedMostly(
     : all
       ? `全部 ${speech.count(rows)} 行被拒收，没有任何数据导入`
       : `超过一半的行被拒收（${figures}）`
-  if (likely !== undefined) return en ? `${what}: probably ${likely}` : `${what}：很可能是${likely}`
+  if (likely !== undefined) {
+    const cause = of === 'file' ? likely : likely.replaceAll(OPTION, '')
+    return en ? `${what}: probably ${cause}` : `${what}：很可能是${cause}`
+  }
+  if (of === 'query') return en ? `${what}: look at the query` : `${what}：请检查查询`
   return en ? `${what}: look at the file before the next step` : `${what}：请先检查文件，再进行下一步`
 }
 

@@ -96,7 +96,7 @@ async function runSyncs(
     ),
   )
   for (const summary of syncs) {
-    const said = failedMostly(summary, speech)
+    const said = failedMostly(summary, speech, 'query')
     if (said !== undefined) context.output.warn(`${summary.sync}: ${said}`)
   }
   const useless = syncs.some(({ rows, rejected }) => rows > 0 && rows === rejected)

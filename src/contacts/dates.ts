@@ -24,7 +24,7 @@ const TOKENS: Record<string, string> = {
  * ISO 8601 (`2026-01-05`, `2026-01-05 08:30`, with or without a zone), or `format`: `yyyy mm dd hh mi ss` with what
  * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`; where something does, `2026/5/9` is `yyyy/mm/dd`, too), or `epoch` (seconds), or `epoch-ms`. A date without a zone is
  * local time in `timezone`; one without a time is the start of that day. Numbers in NDJSON are epoch seconds, or
- * milliseconds where that large. Where ISO 8601 stands `alone`, as over HTTP, no other format is spoken of.
+ * milliseconds where that large. Where ISO 8601 stands `alone`, as over HTTP and in a sync, no other format is spoken of.
  * @throws WinbackError `import.options` for a zone or format that does not exist
  */
 export function dateReader(

@@ -134,6 +134,12 @@ test('an import that failed as a whole says so, and what it mostly is', () => {
   // Half of this and half of that is no one thing.
   const mixed = of(80, 80, late, { ...split, rows: 40 })
   expect(failedMostly(mixed, english)).toMatch(/nothing came in: look at the file/)
+  // A sync knows none of the options of an import.
+  expect(failedMostly(of(40, 40, late), english, 'query')).toMatch(
+    /: probably the times .* written another way$/,
+  )
+  expect(failedMostly(of(40, 40, late), chinese, 'query')).toMatch(/时间属于其他时区，或写法不同$/)
+  expect(failedMostly(mixed, english, 'query')).toMatch(/: look at the query$/)
 })
 
 test('init says what to do next', () => {

@@ -127,6 +127,40 @@ describe('contacts', () => {
     expect(await syncing.run('customers')).toMatchObject({ inserted: 1, unchanged: 1 })
   })
 
+  it('are gone on with from a cursor of a fixed width, and not from its first letter', async () => {
+    for (const id of ['abc', 'abd', 'abe']) await customer(id, 60)
+    const fixed = await openSyncing({
+      database: target,
+      clock,
+      shop: shop.url,
+      source: SYNC.replace('SELECT id, email', 'SELECT id::char(5), email').replace(
+        'cursor: updated_at',
+        'cursor: id',
+      ),
+    })
+    expect(await fixed.run('customers')).toMatchObject({ rows: 3, inserted: 3 })
+    await customer('abf', 60)
+    expect(await fixed.run('customers')).toMatchObject({ rows: 2, inserted: 1, unchanged: 1 })
+  })
+
+  it('with a date that is none are told of no option that a sync does not have', async () => {
+    await customer('a', 60)
+    const wrong = await openSyncing({
+      database: target,
+      clock,
+      shop: shop.url,
+      source: SYNC.replace(
+        'points, vip, created_at, updated_at',
+        "points, vip, '5/9/26' AS created_at, updated_at",
+      ),
+    })
+    expect(await wrong.run('customers')).toMatchObject({
+      reasons: [
+        { reason: expect.stringMatching(/is not a date; expected ISO 8601 such as [\w:-]+Z$/), rows: 1 },
+      ],
+    })
+  })
+
   it('that were changed in the hour that the clock shows twice are not missed, where times name no zone', async () => {
     const text = SYNC.replace(
       'created_at, updated_at',

@@ -177,7 +177,7 @@ function openWriter(
   addressKey: string,
 ): Writer {
   const { workspace, hooks } = options
-  const date = dateReader({ timezone: settings.timezone })
+  const date = dateReader({ timezone: settings.timezone, alone: true })
   if (settings.kind === 'contacts') {
     const { attributes } = workspace
     const linking = linkingOf(workspace)
