@@ -571,6 +571,13 @@ describe('files', () => {
       message: expect.stringContaining('gbk.zh-CN.hbs is not UTF-8 text'),
       remedy: expect.stringContaining('iconv -f WINDOWS-1252 -t UTF-8'),
     })
+    // An editor that saves one so saves all of them so: they are named together.
+    await writeFile(join(folder, 'more.zh-CN.hbs'), Buffer.from([0xd3, 0xc5, 0xbb, 0xdd]))
+    await expect(readTemplateFiles(folder)).rejects.toMatchObject({
+      message: `${folder} has templates that are not UTF-8 text: gbk.zh-CN.hbs, more.zh-CN.hbs`,
+      location: { file: folder },
+    })
+    await rm(join(folder, 'more.zh-CN.hbs'))
     await writeFile(join(folder, 'gbk.zh-CN.hbs'), 'x'.repeat(200_001))
     await expect(readTemplateFiles(folder)).rejects.toMatchObject({
       message: expect.stringMatching(/gbk\.zh-CN\.hbs has 201 kB$/),

@@ -29,7 +29,7 @@ const LOCALE = /^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$/
 
 /**
  * Reads every `.hbs` file below a folder: relative path (with `/`) → text.
- * @throws WinbackError `templates.unreadable` naming the folder
+ * @throws WinbackError `templates.unreadable` naming the folder, or the files in another encoding
  */
 export async function readTemplateFiles(folder: string): Promise<Record<string, string>> {
   try {
@@ -40,6 +40,7 @@ export async function readTemplateFiles(folder: string): Promise<Record<string, 
       .sort()
     if (paths.length > MOST_TEMPLATES) throw tooMuch(folder, `holds ${paths.length} templates`, MANY)
     const files: [string, string][] = []
+    const garbled: string[] = []
     let room = LARGEST_SET
     for (const path of paths) {
       const { size } = await stat(path)
@@ -47,8 +48,12 @@ export async function readTemplateFiles(folder: string): Promise<Record<string, 
       room -= size
       if (room < 0) throw tooMuch(folder, `holds more than ${inKilobytes(LARGEST_SET)} of templates`, MANY)
       const relative = path.slice(join(folder, '/').length).replaceAll('\\', '/')
-      files.push([relative, textOf(await readFile(path), path)])
+      const text = textOf(await readFile(path))
+      if (text === undefined) garbled.push(relative)
+      else files.push([relative, text])
     }
+    // All at once: an editor that saves one in another encoding saves all of them so.
+    if (garbled.length > 0) throw notUtf8(folder, garbled)
     return Object.fromEntries(files)
   } catch (cause) {
     if (cause instanceof WinbackError) throw cause
@@ -74,18 +79,24 @@ function tooMuch(file: string, what: string, remedy: string): WinbackError {
   return new WinbackError('templates.unreadable', `${file} ${what}`, { location: { file }, remedy })
 }
 
-/** @throws WinbackError `templates.unreadable`: read as what it is not, it would go out as signs nobody can read */
-function textOf(bytes: Uint8Array, file: string): string {
+/** Undefined of another encoding: read as what it is not, it would go out as signs nobody can read. */
+function textOf(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch (cause) {
-    throw new WinbackError('templates.unreadable', `${file} is not UTF-8 text`, {
-      location: { file },
-      remedy:
-        'Save the file as UTF-8: iconv -f GBK -t UTF-8 does so for one written in GBK, iconv -f WINDOWS-1252 -t UTF-8 for Western Europe.',
-      cause,
-    })
+  } catch {
+    return undefined
   }
+}
+
+function notUtf8(folder: string, names: readonly string[]): WinbackError {
+  const [first = '', ...others] = names
+  const file = others.length > 0 ? folder : join(folder, first)
+  const what =
+    others.length > 0 ? `has templates that are not UTF-8 text: ${names.join(', ')}` : 'is not UTF-8 text'
+  return new WinbackError('templates.unreadable', `${file} ${what}`, {
+    location: { file },
+    remedy: `Save ${others.length > 0 ? 'each' : 'the file'} as UTF-8: iconv -f GBK -t UTF-8 does so for one written in GBK, iconv -f WINDOWS-1252 -t UTF-8 for Western Europe.`,
+  })
 }
 
 /** Sorts files by what their names say. `folder` stands before a file's name in a problem. */
