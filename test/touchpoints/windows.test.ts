@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { Temporal } from 'temporal-polyfill'
 import { describe, expect, it } from 'vitest'
+import { HOLIDAYS, openCalendar } from '../../src/config/calendar.ts'
 import type { LocalWindow } from '../../src/config/quantities.ts'
 import { nextOpening, spreadFrom, spreadOffset } from '../../src/touchpoints/windows.ts'
 
@@ -108,6 +109,75 @@ describe('a local window', () => {
         },
       ),
       { numRuns: 3000 },
+    )
+  })
+})
+
+describe('a local window and a calendar', () => {
+  const CHINA = { holidays: 'CN', blackout: [] } as const
+  const days = (list: readonly string[], year: number) =>
+    list.flatMap((span) => {
+      const [from = '', to = from] = span.split('..')
+      const found: string[] = []
+      for (let day = Temporal.PlainDate.from(`${year}-${from}`); ; day = day.add({ days: 1 })) {
+        found.push(day.toString())
+        if (day.toString() === `${year}-${to}`) return found
+      }
+    })
+  const free = new Set(HOLIDAYS.CN.years.flatMap((year) => days(HOLIDAYS.CN.off[year], year)))
+  const worked = new Set(HOLIDAYS.CN.years.flatMap((year) => days(HOLIDAYS.CN.worked[year], year)))
+
+  it('let nothing out on a closed day, and hold nothing back on an open one, wherever and however spread', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...changes),
+        fc.integer({ min: -400, max: 400 }),
+        fc.record({
+          from: fc.integer({ min: 0, max: 1200 }),
+          length: fc.integer({ min: 10, max: 1440 }),
+          workdays: fc.boolean(),
+        }),
+        fc.record({ after: fc.nat(20), length: fc.nat(15), china: fc.boolean() }),
+        fc.record({
+          spread: fc.nat(86_400),
+          message: fc.nat(),
+          margin: fc.nat(90),
+          patience: fc.nat(30 * 86_400),
+        }),
+        fc.double({ min: 0, max: 1, noNaN: true }),
+        ({ zone, change }, hours, { length, ...hoursOpen }, blackout, place, part) => {
+          const window = { ...hoursOpen, to: Math.min(1440, hoursOpen.from + length) }
+          const now = new Date(change + hours * 3_600_000)
+          const dateOf = (moment: Date) =>
+            Temporal.Instant.fromEpochMilliseconds(moment.getTime()).toZonedDateTimeISO(zone).toPlainDate()
+          const from = dateOf(now).add({ days: blackout.after })
+          const span = { from: from.toString(), to: from.add({ days: blackout.length }).toString() }
+          const calendar = openCalendar({ ...(blackout.china ? CHINA : {}), blackout: [span] })
+          const isGood = (moment: Date) => {
+            const date = dateOf(moment).toString()
+            if (date >= span.from && date <= span.to) return false
+            const known = blackout.china && window.workdays
+            if (known && free.has(date)) return false
+            return isInside(known && worked.has(date) ? { ...window, workdays: false } : window, zone, moment)
+          }
+          const { margin } = place
+          const opening = nextOpening(window, zone, now, margin, calendar)
+          const holds = (moment: Date) => isGood(moment) && isGood(new Date(moment.getTime() + margin * 1000))
+          expect(opening === undefined).toBe(holds(now))
+          if (opening === undefined) return
+          expect(isGood(opening)).toBe(true)
+          // Where clocks change, an opening may be passed over; everywhere else the first is taken.
+          const between = new Date(now.getTime() + part * (opening.getTime() - now.getTime()))
+          const isNear = Math.abs(between.getTime() - change) < 36 * 3_600_000
+          if (between < opening && !isNear) expect(holds(between)).toBe(false)
+          const latest = opening.getTime() + place.patience * 1000
+          const until = spreadFrom(opening, place.message, window, { ...place, zone, latest, calendar })
+          expect(isGood(until)).toBe(true)
+          expect(until.getTime()).toBeGreaterThanOrEqual(opening.getTime())
+          expect(until.getTime()).toBeLessThanOrEqual(latest)
+        },
+      ),
+      { numRuns: 200 },
     )
   })
 })
