@@ -73,8 +73,8 @@ export function startWorker(
         return false
       },
     )
-    ready.then((is) => (is ? worker.run() : undefined)).catch(onError)
-    return worker
+    ready.then((is) => (is && !closing ? worker.run() : undefined)).catch(onError)
+    return { ready, close: () => worker.close() }
   }
   let current = begin()
   return {
@@ -82,7 +82,10 @@ export function startWorker(
     close: async () => {
       closing = true
       clearTimeout(again)
-      const closed = current.close().catch(onError)
+      // Closed while it is opened, it leaves a connection that it makes once it is closed.
+      const closed = atMost(FAREWELL, current.ready)
+        .then(() => current.close())
+        .catch(onError)
       do {
         await Promise.allSettled(underWay)
         await atMost(FAREWELL, closed)

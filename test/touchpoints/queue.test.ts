@@ -1,4 +1,5 @@
-import { type AddressInfo, createServer, connect as dial } from 'node:net'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, connect as dial, type Socket } from 'node:net'
 import { sql } from 'drizzle-orm'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
@@ -260,6 +261,43 @@ it('a worker whose database lets nobody in when it starts works once it does', a
   )
   expect(taken).toEqual([job])
   await worker.close()
+}, 60_000)
+
+it('a worker that is ended while it begins leaves no connection: the embedded server would run on for it', async () => {
+  const database = await freshDatabase()
+  const url = new URL(database.url)
+  const [there, host] = [Number(url.port), url.hostname]
+  const open = new Set<Socket>()
+  const way = createServer((one) => {
+    open.add(one)
+    const two = dial(there, host)
+    two.on('error', () => {}).pipe(one)
+    one
+      .on('error', () => {})
+      .on('close', () => {
+        open.delete(one)
+        two.destroy()
+      })
+    one.pipe(two)
+  })
+  await new Promise<void>((resolve) => way.listen(0, '127.0.0.1', resolve))
+  const { port } = way.address() as AddressInfo
+  url.host = `127.0.0.1:${port}`
+  const engine: Engine = { kind: 'postgres', url: url.href, schema: 'winback_queue' }
+  const queue = await openQueue(engine, fail)
+  await queue.close()
+  await startWorker(engine, { concurrency: 1, onError: fail }, async () => {}).close()
+  // Whoever asked before was let in before.
+  const last = dial(port, '127.0.0.1')
+  await once(last, 'connect')
+  last.destroy()
+  await eventually(
+    'all have left',
+    () => open.size,
+    (count) => count === 0,
+    5,
+  )
+  await new Promise((resolve) => way.close(resolve))
 }, 60_000)
 
 it.skipIf(!hasRedis())(
