@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { type Annotation, readAnnotations } from './annotations.ts'
 import type { Range } from './people-cells.ts'
-import type { Speech } from './words.ts'
+import { bracketed, type Speech } from './words.ts'
 
 // What stands on every report: whom it is about, and how fresh its figures are.
 
@@ -61,10 +61,12 @@ export function aboutLines(
     range.from === undefined && range.to === undefined
       ? range.campaign
       : `${range.campaign} · ${speech.word('assignedFrom')} ${day(range.from)} – ${day(range.to && dayBefore(range.to))} UTC`
-  return [
-    `${whom} · ${speech.word('asOf')} ${speech.moment(range.now)}`,
-    ...freshnessLines(freshness, range.now, speech),
-  ]
+  return [`${whom} · ${asOfText(range.now, speech)}`, ...freshnessLines(freshness, range.now, speech)]
+}
+
+/** The moment figures are of, with the zone it is written in, and those below it: the days of a report are of UTC. */
+export function asOfText(now: Date, speech: Speech): string {
+  return `${speech.word('asOf')} ${speech.moment(now)}${bracketed(speech.timezone, speech)}`
 }
 
 /** How fresh figures are, whatever they are about. */

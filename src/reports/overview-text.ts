@@ -2,6 +2,7 @@ import { earlier } from '../clock.ts'
 import type { Estimate } from '../statistics/estimate.ts'
 import { absenceText } from './absences.ts'
 import type { ArmFigures, Effect } from './effect.ts'
+import { asOfText } from './freshness.ts'
 import {
   type Axis,
   type Column,
@@ -20,7 +21,7 @@ import { ANSWERS, REASONS, STATES } from './reasons.ts'
 import type { Discrepancy } from './reconciliation.ts'
 import type { TextStyle } from './report.ts'
 import { alarmSentence, splitNotes, verdictSentence } from './verdict-text.ts'
-import { bracketed, type Speech, sentence, span, speechOf } from './words.ts'
+import { type Speech, sentence, span, speechOf } from './words.ts'
 
 // The overview as text. Rates and differences are drawn beside their figures: an interval is seen before it is read.
 
@@ -66,7 +67,7 @@ function heading(data: OverviewData, speech: Speech, paint: Painter, style: Text
     data.from || data.to
       ? ` · ${speech.word('assignedFrom')} ${data.from ? beginning(data.from, speech) : '…'} – ${data.to ? lastOf(data.to, speech) : '…'}`
       : ''
-  const about = `${range} · ${speech.word('asOf')} ${speech.moment(data.now)}${bracketed(style.timezone ?? 'UTC', speech)}`
+  const about = `${range} · ${asOfText(data.now, speech)}`
   const [first = '', ...rest] = wrap(`${data.campaign}${about}`, style.width)
   return [paint.strong(data.campaign) + first.slice(data.campaign.length), ...rest]
 }

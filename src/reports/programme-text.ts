@@ -1,6 +1,6 @@
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { ArmFigures, Effect } from './effect.ts'
-import { freshnessLines } from './freshness.ts'
+import { asOfText, freshnessLines } from './freshness.ts'
 import { left, right } from './layout.ts'
 import type { ProgrammeData } from './programme.ts'
 import type { TextStyle } from './report.ts'
@@ -15,10 +15,7 @@ export function programmeSheet(data: ProgrammeData, style: TextStyle): Sheet {
   return {
     name: 'programme',
     title: en ? 'All campaigns together' : '全部活动合计',
-    about: [
-      `${speech.word('asOf')} ${speech.moment(data.now)}`,
-      ...freshnessLines(data.freshness, data.now, speech),
-    ],
+    about: [asOfText(data.now, speech), ...freshnessLines(data.freshness, data.now, speech)],
     sentences: [{ text: sentence(data, speech), tone: verdictTone(data.verdict) }],
     tables: [programmeTable(data, style)],
     charts: [],

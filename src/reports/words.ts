@@ -83,6 +83,8 @@ export interface Speech {
   readonly language: Language
   /** BCP 47: what numbers and dates are written in. */
   readonly locale: string
+  /** IANA: what moments are written in. */
+  readonly timezone: string
   word(word: Word): string
   count(value: number): string
   /** 0.081 → `8.1 %` in English, `8.1%` in Chinese. */
@@ -171,6 +173,7 @@ export function speechOf(style: {
   return {
     language,
     locale,
+    timezone,
     word: (word) => WORDS[word][language],
     count: (value) => shown(value, 0.5, whole, least),
     percent: (value) => `${shown(value * 100, 0.05, tenth, least)}${language === 'en' ? ' %' : '%'}`,

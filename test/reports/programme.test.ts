@@ -100,7 +100,7 @@ describe('all campaigns together', () => {
     const about = async (style = english) =>
       programmeSheet(await readProgramme(database, QUESTIONS, { now: NOW, share: 0.1 }), style).about
     expect(await about()).toEqual([
-      'as of Apr 11, 2026, 00:00',
+      'as of Apr 11, 2026, 00:00 (UTC)',
       'not counted yet · no activity known · 2 days to be counted again',
     ])
     await rollUp(database, day(95), RULES)
@@ -113,7 +113,7 @@ describe('all campaigns together', () => {
       sql`INSERT INTO feed_days (day, events, newest_at) VALUES ('2026-04-05', 1, ${day(94)})`,
     )
     expect(await about()).toEqual([
-      'as of Apr 11, 2026, 00:00',
+      'as of Apr 11, 2026, 00:00 (UTC)',
       'counted Apr 6, 2026, 00:00 · newest activity Apr 5, 2026, 00:00 · 2 days to be counted again',
       'No activity has come in for 6 days: who came back since is not known, in either group.',
     ])

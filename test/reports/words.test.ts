@@ -54,6 +54,22 @@ it('says within a sentence how something is sent, and to those who run it a webh
   expect([channel('webhook'), zh.channel('webhook')]).toEqual(['Webhook', 'Webhook'])
 })
 
+it('says beside days of UTC in which zone the moment is written that figures are of', () => {
+  const range = {
+    campaign: 'spring',
+    now: new Date('2026-03-02T18:15:00Z'),
+    from: '2026-02-01',
+    to: '2026-03-01',
+  }
+  const freshness = { countedAt: range.now, activityAt: range.now, stale: 0 }
+  const about = (locale: string) =>
+    aboutLines({ range, freshness }, speechOf({ locale, timezone: 'Asia/Kathmandu' }))[0]
+  expect(about('en')).toBe(
+    'spring · assigned Feb 1, 2026 – Feb 28, 2026 UTC · as of Mar 3, 2026, 00:00 (Asia/Kathmandu)',
+  )
+  expect(about('zh-CN')).toContain('截至 2026年3月3日 00:00（Asia/Kathmandu）')
+})
+
 it('says of one day that it is counted again, and of two that they are', () => {
   const range = { campaign: 'spring', now: new Date('2026-03-02T09:00:00Z') }
   const lines = (stale: number) =>
