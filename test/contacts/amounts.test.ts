@@ -94,6 +94,13 @@ test.each<[string, '.' | ',', number]>([
   expect(read('TND', text, decimal)).toBe(value)
 })
 
+it('advises a comma before the cents only where it parts no thousands', () => {
+  const advised = (text: string) =>
+    String(amountReader({ currency: 'USD' })(text)).endsWith('or say --decimal ,')
+  expect(['1299,5', '1.299,50', '0,299', '12,50'].filter((text) => !advised(text))).toEqual([])
+  expect(['1,299', '-12,000', '129,900'].filter(advised)).toEqual([])
+})
+
 it('keeps an event without the value that another currency’s sign stands beside', async () => {
   const database = await emptiedDatabase()
   const path = file(
