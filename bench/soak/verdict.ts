@@ -147,9 +147,9 @@ export function deadlocksIn(log: string): string[] {
   })
 }
 
-/** Remarks that a queue which was emptied under the workers' hands is worth. */
+/** Remarks that a queue which was emptied under the workers' hands is worth: its numbers begin anew, and are others' jobs. */
 export function isOfFlush(remark: string): boolean {
-  return /could not renew lock for job|Missing (key|lock) for job/.test(remark)
+  return /could not renew lock for job|(Missing (key|lock)|Lock mismatch) for job/.test(remark)
 }
 
 /** I10 and I12, and what PostgreSQL has to say: to be asked when everything is drained and everybody erased. */
