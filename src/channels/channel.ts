@@ -109,7 +109,8 @@ export interface Sent {
 /** Refused for good: not to be tried again. */
 export interface Rejected {
   readonly outcome: 'rejected'
-  readonly reason: 'bad_address' | 'refused' | 'content'
+  /** `unsubscribed`: the person told the provider, some time before, to let nothing more of ours through. */
+  readonly reason: 'bad_address' | 'refused' | 'content' | 'unsubscribed'
   readonly detail: string
   readonly dead?: readonly string[]
 }

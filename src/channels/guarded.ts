@@ -182,7 +182,7 @@ function atOnce(name: string, done: string, content: unknown): unknown {
   throw new Error(`the channel ${name} ${done} a promise; it must answer at once`)
 }
 
-const REASONS: readonly Rejected['reason'][] = ['bad_address', 'refused', 'content']
+const REASONS: readonly Rejected['reason'][] = ['bad_address', 'refused', 'content', 'unsubscribed']
 
 /**
  * What a send said, as far as it can be used: its outcome is believed, and what is odd beside it is left out.

@@ -3,6 +3,7 @@ import type {
   ChannelModule,
   ContactView,
   Delivery,
+  Rejected,
   Template,
   TemplateView,
   Webhook,
@@ -24,7 +25,7 @@ export interface ProviderFault<Address> {
   provoke(): void | Promise<void>
   readonly promised: Delivery['outcome']
   /** The promised reason, where it is `rejected`. */
-  readonly reason?: 'bad_address' | 'refused' | 'content'
+  readonly reason?: Rejected['reason']
   /** Where it is `retry`: whether it is certain that this try was not taken. Anything else goes, where this is absent. */
   readonly unsent?: boolean
   /** Where it is `retry`: whether the provider was not reached, or let nobody in. Anything else goes, where this is absent. */

@@ -134,6 +134,7 @@ export const REASONS = {
   bad_address: { en: 'the provider says the address does not exist', 'zh-CN': '服务商称该地址不存在' },
   refused: { en: 'the provider refused it for good', 'zh-CN': '服务商永久拒收' },
   content: { en: 'the provider refused the content', 'zh-CN': '服务商拒绝了内容' },
+  unsubscribed: { en: 'the contact opted out at the provider', 'zh-CN': '联系人已在服务商处退订' },
   attempts: { en: 'given up after several tries', 'zh-CN': '多次重试后放弃' },
 } satisfies Phrases
 

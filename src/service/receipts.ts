@@ -3,8 +3,8 @@ import { isOurs } from '../database/installation.ts'
 import { type RecordedReceipts, recordReceipts } from '../outcomes/receipts.ts'
 import { recordReplies } from '../outcomes/replies.ts'
 import { takeCallReports } from './calls.ts'
+import { refuseReported } from './leaving.ts'
 import type { Runtime } from './runtime.ts'
-import { refuseReported } from './unsubscribing.ts'
 
 /** What became of a provider's call. */
 export interface TakenReceipts extends RecordedReceipts {

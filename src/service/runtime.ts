@@ -43,6 +43,7 @@ import { createSlots } from '../touchpoints/slots.ts'
 import { createStandstill } from '../touchpoints/standstill.ts'
 import { LAST_WORD } from '../touchpoints/under-way.ts'
 import type { Sender } from '../touchpoints/view.ts'
+import { heedLeaving } from './leaving.ts'
 import { type Links, openLinks, preferencesUrl } from './links.ts'
 
 // Where the stages are put together: each is given what it needs, here and nowhere else. `start`, `worker`, a replay,
@@ -124,6 +125,7 @@ export async function openRuntime(options: {
     channelsOf: silenced,
     phoneKeys,
   })
+  const hooks = hooksOf({ book, workspace, silenced, onRefused: options.onRefused })
   return {
     database,
     clock,
@@ -157,6 +159,7 @@ export async function openRuntime(options: {
       },
       forgetDevices: (dead) => forgetDevices(database, dead),
       heedRefusals: (channel, refused) => listRefused(database, clock.now(), reporting(channel), refused),
+      heedLeaving: (channel, leaving) => heedLeaving({ database, clock, hooks }, reporting(channel), leaving),
       keep,
       templates: templateLoader(database, workspace.locales),
       slots: new Map(
@@ -168,7 +171,7 @@ export async function openRuntime(options: {
       onReach: options.onReach,
       leases: options.leases,
     },
-    hooks: hooksOf({ book, workspace, silenced, onRefused: options.onRefused }),
+    hooks,
     idempotent: [...registry.values()].flatMap(({ name, idempotent }) => (idempotent ? [name] : [])),
     addressKeys,
     spellingsOf: (phone) => spellings(phone, countries),

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { type Referred, readReference } from '../channels/reference.ts'
 import type { LeavingReason } from '../config/reasons.ts'
 import { recordLeaving, recordOptOut } from '../contacts/preferences.ts'
-import { rows, type Transaction, transaction } from '../database/connect.ts'
-import { keepContacts, lockPersons } from '../database/person-locks.ts'
+import { rows, transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { recordUnsubscribe } from '../outcomes/unsubscribes.ts'
 import { readLink } from './links.ts'
 import type { Runtime } from './runtime.ts'
@@ -75,24 +75,6 @@ async function refuseChannelOf(
     const refused = { channel: went.channel, source }
     return (await recordOptOut(tx, contactId, refused, { now: clock.now(), hooks })) === 'recorded'
   })
-}
-
-/**
- * What a provider was told by whoever wants no more of a channel that goes to no address, such as a card or an app's message:
- * that channel is refused, as by the link. In the transaction that records the report, and so once for each.
- */
-export async function refuseReported(
-  tx: Transaction,
-  { clock, hooks }: Pick<Runtime, 'clock' | 'hooks'>,
-  channel: string,
-  events: readonly Referred[],
-): Promise<void> {
-  const contacts = [...new Set(events.map(({ contactId }) => contactId))]
-  await lockPersons(tx, contacts)
-  for (const contactId of contacts) {
-    const refused = { channel, source: `receipt of ${channel}` }
-    await recordOptOut(tx, contactId, refused, { now: clock.now(), hooks })
-  }
 }
 
 /** Why they go, as they chose it after they had unsubscribed. */

@@ -32,7 +32,7 @@ import { keepPace } from './pace.ts'
 import { giveBack, type Unused } from './rates.ts'
 import type { ReserveDependencies } from './reservation.ts'
 import { release, reserve } from './reserve.ts'
-import { type BatchTally, count } from './sends.ts'
+import { type BatchTally, count, type Leaving } from './sends.ts'
 import { refreshStandings } from './standings.ts'
 import { type Sender, viewContact } from './view.ts'
 
@@ -49,6 +49,8 @@ export interface WorkerDependencies extends GuardDependencies, ReserveDependenci
   templates(hash: string): Promise<TemplateFinder>
   /** Hears of messages whose address does not exist, as their provider says. */
   heedRefusals?(channel: string, refused: readonly TouchpointKey[]): Promise<void>
+  /** Hears of messages whose reader wants no more, as their provider says. */
+  heedLeaving?(channel: string, leaving: readonly Leaving[]): Promise<void>
 }
 
 /** What became of a batch. */
@@ -125,6 +127,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   })
   // After that: whether the provider took others' messages is told by what is counted.
   for (const [channel, refused] of delivered.nowhere) await dependencies.heedRefusals?.(channel, refused)
+  for (const [channel, leaving] of delivered.left) await dependencies.heedLeaving?.(channel, leaving)
   const { settled, skipped, deferred } = delivered
   return {
     claimed: keys.length,

@@ -23,6 +23,7 @@ export async function deliver(dependencies: DeliveryDependencies, handover: Hand
     byChannel: new Map(),
     swept: new Map(),
     nowhere: new Map(),
+    left: new Map(),
   }
   for (const channel of new Set(handover.toSend.map((cleared) => cleared.channel))) {
     const toSend = handover.toSend.filter((cleared) => cleared.channel === channel)

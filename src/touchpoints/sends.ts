@@ -236,6 +236,13 @@ export interface BatchTally {
   swept: Map<string, number>
   /** Messages whose address does not exist, as the provider says that was asked to take them, by channel. */
   nowhere: Map<string, TouchpointKey[]>
+  /** Messages to whoever has told the provider, some time before, to let nothing more of ours through, by channel. */
+  left: Map<string, Leaving[]>
+}
+
+/** A message that was refused for its reader's sake, and how the provider says so. */
+export interface Leaving extends TouchpointKey {
+  readonly detail: string
 }
 
 /** Adds to the number of a channel. */
@@ -245,21 +252,29 @@ export function add(numbers: Map<string, number>, channel: string, number: numbe
 
 /** Counts a message that its provider was asked to take. */
 export function countTry(
-  tally: Pick<BatchTally, 'tried' | 'turnedAway' | 'nowhere'>,
+  tally: Pick<BatchTally, 'tried' | 'turnedAway' | 'nowhere' | 'left'>,
   { candidate, channel: { name: channel } }: Outgoing,
   delivery: Delivery,
 ): void {
   add(tally.tried, channel, 1)
+  const { contactId, touchpointId } = candidate
   if (delivery.outcome === 'rejected' && delivery.reason === 'bad_address') {
-    const { contactId, touchpointId } = candidate
-    const others = tally.nowhere.get(channel)
-    if (others) others.push({ contactId, touchpointId })
-    else tally.nowhere.set(channel, [{ contactId, touchpointId }])
+    gather(tally.nowhere, channel, { contactId, touchpointId })
+    return
+  }
+  if (delivery.outcome === 'rejected' && delivery.reason === 'unsubscribed') {
+    gather(tally.left, channel, { contactId, touchpointId, detail: delivery.detail })
     return
   }
   if (delivery.outcome !== 'retry' && delivery.outcome !== 'rejected') return
   const messages = (tally.turnedAway.get(channel)?.messages ?? 0) + 1
   tally.turnedAway.set(channel, { messages, said: delivery.detail })
+}
+
+function gather<Item>(lists: Map<string, Item[]>, channel: string, item: Item): void {
+  const others = lists.get(channel)
+  if (others) others.push(item)
+  else lists.set(channel, [item])
 }
 
 /** Counts what was put back before a provider was asked. */

@@ -86,7 +86,7 @@ describe('docs/domain.md', () => {
 
   it('has a line for every reason a report knows', () => {
     const listed = first(tableUnder(domain, '## Guards'))
-    const failures = ['bad_address', 'refused', 'content', 'attempts']
+    const failures = ['bad_address', 'refused', 'content', 'unsubscribed', 'attempts']
     expect([...listed, ...failures]).toEqual(expect.arrayContaining(Object.keys(REASONS)))
     for (const failure of failures) expect(quoted(proseOf(domain))).toContain(failure)
   })

@@ -118,3 +118,34 @@ it('a server that says so of everybody’s address lists nobody', async () => {
   expect(await listed(shop)).toEqual([])
   await shop.runtime.close()
 })
+
+it('whoever told the provider to let nothing more through gets no more, from the first refusal on', async () => {
+  const { shop, email, sendAt } = await openLadder(['fine', 'left'], () => false)
+  const taken = email.answer
+  email.answer = (message) =>
+    String(message.address).startsWith('left')
+      ? { outcome: 'rejected', reason: 'unsubscribed', detail: '21610 unsubscribed recipient' }
+      : (taken?.(message) ?? { outcome: 'sent' })
+  await sendAt(0)
+  expect(await listed(shop)).toEqual([
+    { who: 'left', reason: 'unsubscribe', source: expect.stringContaining('email'), at: START },
+  ])
+  const records = await rows(
+    shop.database,
+    sql`SELECT c.external_id AS who, r.state, r.reason, count(*) AS messages, max(e.kind) AS said, max(e.detail) AS words
+      FROM touchpoint_records r JOIN contacts c USING (contact_id)
+      LEFT JOIN delivery_events e USING (contact_id, touchpoint_id)
+      WHERE c.external_id = 'left' GROUP BY 1, 2, 3 ORDER BY 2`,
+  )
+  expect(records).toEqual([
+    {
+      who: 'left',
+      state: 'failed',
+      reason: 'unsubscribed',
+      messages: 1,
+      said: 'unsubscribed',
+      words: '21610 unsubscribed recipient',
+    },
+    { who: 'left', state: 'skipped', reason: 'suppressed', messages: 4, said: null, words: null },
+  ])
+})

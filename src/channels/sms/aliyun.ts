@@ -160,6 +160,8 @@ const NOT_LET_IN =
   /^(SignatureDoesNotMatch|InvalidAccessKeyId|NoPermission|Forbidden|isv\.(AMOUNT_NOT_ENOUGH|OUT_OF_SERVICE|ACCOUNT_ABNORMAL|ACCOUNT_NOT_EXISTS|SECURITY_FROZEN_ACCOUNT|PRODUCT_UN_?SUBSCRI(PT|BE)|DENY_IP_RANGE)|isp\.RAM_PERMISSION_DENY)(\.|$)/
 /** The signature of the settings is none of the account's, not approved (yet) or forbidden: nobody's message can go. */
 const NO_SENDER = ['isv.SMS_SIGNATURE_ILLEGAL', 'isv.SMS_SIGN_ILLEGAL', 'isv.SIGN_STATE_ILLEGAL']
+/** The person has told Aliyun to let no advertising of ours through. */
+const OPTED_OUT = 'isv.CUSTOMER_REFUSED'
 const CONTENT = /TEMPLATE|SIGN|PARAM|BLACK_KEY|CONTENT/
 
 function classify(status: number, text: string): Delivery {
@@ -182,6 +184,7 @@ function classify(status: number, text: string): Delivery {
   if (/^Throttling|^ServiceUnavailable/.test(Code)) {
     return { outcome: 'retry', detail, after: 60, takesNone: true }
   }
+  if (Code === OPTED_OUT) return { outcome: 'rejected', reason: 'unsubscribed', detail }
   if (Code.startsWith('isv.MOBILE_NUMBER')) return { outcome: 'rejected', reason: 'bad_address', detail }
   if (status >= 500 || Code.startsWith('isp.')) return { outcome: 'uncertain', detail }
   return { outcome: 'rejected', reason: CONTENT.test(Code) ? 'content' : 'refused', detail }

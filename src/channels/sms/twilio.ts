@@ -31,6 +31,8 @@ const NO_SENDER = [21212, 21601, 21603, 21659, 21660, 21661, 21701, 21703, 21704
 const FULL = 21611
 /** No number to send from for where this one is, or no permission to send there: the account may be given either. */
 const NONE_FOR_IT = [21606, 21408]
+/** The person has told Twilio to let nothing more through. */
+const OPTED_OUT = 21610
 /** Bodies that are missing, too long or not to be sent. */
 const BAD_BODIES = [21602, 21617, 21619, 30007]
 
@@ -124,6 +126,7 @@ function classify(exchange: Exchange): Delivery {
   // Twilio numbers its refusals. What has none is another's: a proxy, a redirect, an address that is not Twilio's.
   if (!code) return { outcome: 'retry', detail, after: 300 }
   if (BAD_NUMBERS.includes(code)) return { outcome: 'rejected', reason: 'bad_address', detail }
+  if (code === OPTED_OUT) return { outcome: 'rejected', reason: 'unsubscribed', detail }
   if (BAD_BODIES.includes(code)) return { outcome: 'rejected', reason: 'content', detail }
   return { outcome: 'rejected', reason: 'refused', detail }
 }

@@ -48,7 +48,7 @@ const result = z.discriminatedUnion('status', [
   }),
   z.object({
     status: z.literal('rejected'),
-    reason: z.enum(['bad_address', 'refused', 'content']).catch('refused'),
+    reason: z.enum(['bad_address', 'refused', 'content', 'unsubscribed']).catch('refused'),
     detail: z.string().min(1).catch('no reason given'),
   }),
   z.object({

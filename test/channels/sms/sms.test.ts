@@ -153,6 +153,7 @@ for (const [provider, block, openServer, error] of [
         const faults = {
           aliyun: [
             ['no such number', error('isv.MOBILE_NUMBER_ILLEGAL'), 'rejected', 'bad_address'],
+            ['opted out', error('isv.CUSTOMER_REFUSED'), 'rejected', 'unsubscribed'],
             ['the template was withdrawn', error('isv.SMS_TEMPLATE_ILLEGAL'), 'rejected', 'content'],
             ['too often', error('isv.BUSINESS_LIMIT_CONTROL'), 'retry', undefined, false, false],
             ['our day’s number', error('isv.DAY_LIMIT_CONTROL'), 'retry', undefined, false, true],
@@ -174,7 +175,7 @@ for (const [provider, block, openServer, error] of [
           twilio: [
             ['no such number', error('21211'), 'rejected', 'bad_address'],
             ['too long', error('21617'), 'rejected', 'content'],
-            ['opted out', error('21610'), 'rejected', 'refused'],
+            ['opted out', error('21610'), 'rejected', 'unsubscribed'],
             [
               'throttled',
               { ...error('20429', 429), headers: { 'Retry-After': '7' } },
