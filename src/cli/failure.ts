@@ -38,6 +38,8 @@ const EXIT_BY_CODE: Readonly<Record<string, number>> = {
   smtp: EXIT.unavailable,
   channel: EXIT.unavailable,
   unavailable: EXIT.unavailable,
+  'move.busy': EXIT.refused,
+  'move.occupied': EXIT.refused,
   plan: EXIT.refused,
   feed: EXIT.refused,
   switch: EXIT.refused,

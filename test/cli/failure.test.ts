@@ -22,6 +22,8 @@ test.each([
   [new WinbackError('embedded.start', 'x'), EXIT.unavailable],
   [new WinbackError('plan.changed', 'x'), EXIT.refused],
   [new WinbackError('feed.stale', 'x'), EXIT.refused],
+  [new WinbackError('move.occupied', 'x'), EXIT.refused],
+  [new WinbackError('move.failed', 'x'), EXIT.input],
   [new WinbackError('interrupted', 'x'), EXIT.interrupted],
   [new CommanderError(1, 'commander.unknownCommand', 'x'), EXIT.usage],
   [new CommanderError(0, 'commander.helpDisplayed', 'x'), EXIT.fine],

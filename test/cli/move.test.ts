@@ -33,7 +33,7 @@ test('a workspace moves to another database, goes on there, and is paused where 
 
   const again = await run(['move', '--locale', 'zh-CN'], { cwd: here.cwd, env })
   expect(again).toMatchObject({
-    code: 1,
+    code: 4,
     stderr: expect.stringContaining('there is a workspace in the schema'),
   })
 })
