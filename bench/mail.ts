@@ -1,4 +1,4 @@
-import type { Engine } from '../src/touchpoints/engine.ts'
+import type { Engine } from '../src/touchpoints/queue/engine.ts'
 import { startChild } from './child.ts'
 import { type Bench, conclude, type Finding, sharedFloor } from './measure.ts'
 import { fillContacts } from './population.ts'

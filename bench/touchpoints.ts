@@ -1,5 +1,5 @@
 import { BATCH } from '../src/touchpoints/dispatch.ts'
-import type { Engine } from '../src/touchpoints/engine.ts'
+import type { Engine } from '../src/touchpoints/queue/engine.ts'
 import { startChild } from './child.ts'
 import { overEngines } from './mail.ts'
 import { type Bench, type Finding, sharedFloor } from './measure.ts'

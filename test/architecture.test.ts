@@ -94,8 +94,8 @@ const PACKAGES: Record<string, RegExp> = {
   'web-push': /^channels\/push\//,
   handlebars: /^channels\/(renderer|templates)/,
   'import-meta-resolve': /^channels\/outside\.ts$/,
-  bullmq: /^touchpoints\/(queue|job-worker)\.ts$/,
-  ioredis: /^touchpoints\/engine\.ts$|^cli\/doctor/,
+  bullmq: /^touchpoints\/queue\/(queue|job-worker)\.ts$/,
+  ioredis: /^touchpoints\/queue\/engine\.ts$|^cli\/doctor/,
   commander: /^cli(\/|\.ts$)/,
   'node-cron': /^service\//,
   'smtp-server': /^simulator\/|^channels\/email\/catcher/,
@@ -259,12 +259,12 @@ describe('the architecture', () => {
   it('writes the work table where docs/domain.md says', () => {
     const writers = (statement: RegExp) =>
       files.filter((file) => statement.test(readFileSync(join(ROOT, file), 'utf8'))).toSorted()
-    const marks = 'touchpoints/cap-places.ts'
+    const marks = 'touchpoints/reservations/cap-places.ts'
     expect(writers(/(UPDATE|DELETE FROM) touchpoints\b/)).toEqual([
-      marks,
       'touchpoints/interruptions.ts',
       'touchpoints/lifecycle.ts',
       'touchpoints/recovery.ts',
+      marks,
     ])
     expect(writers(/INSERT INTO touchpoints\b/)).toEqual([
       'audience/seeds.ts',

@@ -1,7 +1,7 @@
 import { connect } from '../../src/database/connect.ts'
 import { startScheduler } from '../../src/service/scheduler.ts'
 import { startSending } from '../../src/service/sending.ts'
-import type { Engine } from '../../src/touchpoints/engine.ts'
+import type { Engine } from '../../src/touchpoints/queue/engine.ts'
 import { serve } from '../child.ts'
 import { serverCpu } from '../server-cpu.ts'
 import { openBenchRuntime } from '../workspace.ts'

@@ -1,4 +1,4 @@
-import type { Engine } from '../touchpoints/engine.ts'
+import type { Engine } from '../touchpoints/queue/engine.ts'
 import type { DatabaseContext } from './workspace.ts'
 
 /** Where this workspace's queue lives: Redis where one is named, else beside the tables, in a schema of its own. */

@@ -3,7 +3,8 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { readDocument } from '../config/document.ts'
 import { problemsOf } from '../config/issues.ts'
-import type { ImportSummary } from '../contacts/file-import.ts'
+import type { ImportSummary } from '../contacts/files/file-import.ts'
+import { type ImportMapping, importMapping } from '../contacts/files/mapping.ts'
 import {
   importActivity,
   importConsents,
@@ -12,7 +13,6 @@ import {
   importSuppressions,
 } from '../contacts/import.ts'
 import { importInterviews } from '../contacts/interviews.ts'
-import { type ImportMapping, importMapping } from '../contacts/mapping.ts'
 import { ConfigError, WinbackError, whyUnreadable } from '../errors.ts'
 import { findOffer, importCodes, importRedemptions } from '../offers/import.ts'
 import { REDEMPTION_REFUSALS } from '../reports/reasons.ts'

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
 import { type Command, Option } from 'commander'
 import { nearest } from '../config/nearest-name.ts'
-import { delimiterHint } from '../contacts/mapping.ts'
-import { numberReader } from '../contacts/numbers.ts'
-import { type FileRow, openRows } from '../contacts/rows.ts'
-import { yesOrNo } from '../contacts/yes-or-no.ts'
+import { delimiterHint } from '../contacts/files/mapping.ts'
+import { type FileRow, openRows } from '../contacts/files/rows.ts'
+import { numberReader } from '../contacts/values/numbers.ts'
+import { yesOrNo } from '../contacts/values/yes-or-no.ts'
 import { WinbackError } from '../errors.ts'
 import {
   type ArmSums,

@@ -1,4 +1,4 @@
-import { OTHER_REASONS } from '../contacts/reject-reasons.ts'
+import { OTHER_REASONS } from '../contacts/files/reject-reasons.ts'
 import { REFUSALS } from '../offers/redemptions.ts'
 import { REDEMPTION_REFUSALS } from '../reports/reasons.ts'
 import { sentence } from '../reports/words.ts'

@@ -1,9 +1,9 @@
 import { REASONS, WAITS } from '../reports/reasons.ts'
 import type { Speech } from '../reports/words.ts'
 import { sentence } from '../reports/words.ts'
-import type { Lack, Verdict } from '../touchpoints/guards.ts'
+import type { Lack, Verdict } from '../touchpoints/guards/guards.ts'
 import type { Composed } from '../touchpoints/message.ts'
-import type { ForeseenVerdict } from '../touchpoints/scarce.ts'
+import type { ForeseenVerdict } from '../touchpoints/reservations/scarce.ts'
 
 /** What a step would come to for a contact, were it due. */
 export type StepOutcome =

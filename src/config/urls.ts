@@ -19,7 +19,7 @@ export const postgresUrl = z
     `expected a PostgreSQL url that can be read, ${READABLE}`,
   )
 
-/** Of a Redis or Valkey, of a Cluster's nodes or of Sentinels (see redisConnection of touchpoints/engine.ts). */
+/** Of a Redis or Valkey, of a Cluster's nodes or of Sentinels (see redisConnection of touchpoints/queue/engine.ts). */
 export const redisUrl = z
   .string()
   .refine((url) => /^rediss?(\+sentinel)?:\/\//i.test(url), {

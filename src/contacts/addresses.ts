@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
 import { dropsZero, isWithin, parsePhone } from '../channels/sms/phone.ts'
-import { shortenedProblem } from './numbers.ts'
+import { shortenedProblem } from './values/numbers.ts'
 
 export type IdentifierKind = 'email' | 'phone'
 

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { toldAt } from '../clock.ts'
 import { EVENTS, type EventDescription, eventNamer, valuePropertiesOf } from '../config/event-names.ts'
 import { foreignCurrency } from './activity.ts'
-import { microsOf } from './amounts.ts'
 import { type Attributes, type ContactReader, type ContactRow, contactReader } from './contact-rows.ts'
-import { dateReader } from './dates.ts'
 import { appProviderOf, appTokenOf, type DeviceRow } from './devices.ts'
 import { stepProblem } from './external-ids.ts'
-import type { Getter } from './mapping.ts'
-import { jsonText, unstorable } from './text.ts'
+import type { Getter } from './files/mapping.ts'
+import { microsOf } from './values/amounts.ts'
+import { dateReader } from './values/dates.ts'
+import { jsonText, unstorable } from './values/text.ts'
 
 // One call of the events API, in the shape of Segment's: read, checked and named as ours, or refused with the reason.
 // Nothing that this lets through can fail in the database.

@@ -1,14 +1,14 @@
 import type { AttributeType } from '../config/workspace.ts'
 import { isZone } from '../config/zones.ts'
 import { normaliseEmail, normalisePhone, phoneProblem } from './addresses.ts'
-import { type DateReader, type MomentReading, pastMoment } from './dates.ts'
 import { externalIdProblem } from './external-ids.ts'
-import { type Getters, getterIn } from './mapping.ts'
-import { standsForNothing } from './nothing.ts'
-import { numberExpected, numberReader } from './numbers.ts'
-import type { RowValues } from './rows.ts'
-import { unstorable } from './text.ts'
-import { yesOrNo } from './yes-or-no.ts'
+import { type Getters, getterIn } from './files/mapping.ts'
+import type { RowValues } from './files/rows.ts'
+import { type DateReader, type MomentReading, pastMoment } from './values/dates.ts'
+import { standsForNothing } from './values/nothing.ts'
+import { numberExpected, numberReader } from './values/numbers.ts'
+import { unstorable } from './values/text.ts'
+import { yesOrNo } from './values/yes-or-no.ts'
 
 // A row of a file as a contact: read, normalised and typed, or refused with the reason.
 

@@ -7,12 +7,12 @@ import { lockStripesShared, STRIPE_WIDTH, STRIPES } from '../database/stripes.ts
 import { addressHashSql, type IdentifierKind, wholeNumber } from './addresses.ts'
 import { type Attributes, CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
-import { countErased, isErased } from './erased.ts'
+import type { Merged } from './files/row-counts.ts'
 import type { Hooks } from './hooks.ts'
 import { silenceSpelled } from './listed-numbers.ts'
 import type { Linking } from './persons.ts'
 import { carriersOf, linkPersons, lockContacts, numberKey, prepareLinks, shareNames } from './persons.ts'
-import type { Merged } from './row-counts.ts'
+import { countErased, isErased } from './privacy/erased.ts'
 
 export interface ContactMerge extends Linking {
   readonly attributes: Attributes

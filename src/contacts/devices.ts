@@ -3,7 +3,7 @@ import { sql } from 'drizzle-orm'
 import { lockKey } from '../database/advisory-locks.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
-import { unstorable } from './text.ts'
+import { unstorable } from './values/text.ts'
 
 // Where pushes go. A token is one contact's at a time: a phone that changes hands, or an account, takes its token along.
 

@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { isFailedFormula, standsForNothing } from './nothing.ts'
-import { shortenedProblem } from './numbers.ts'
-import { unstorable } from './text.ts'
+import { isFailedFormula, standsForNothing } from './values/nothing.ts'
+import { shortenedProblem } from './values/numbers.ts'
+import { unstorable } from './values/text.ts'
 
 /** As programs write whole numbers once a cell of their column was empty: the same id elsewhere has no `.0`. */
 const FRACTION = /^\d+\.0$/

@@ -6,11 +6,11 @@ import { addressHashHex } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
 import { agesOf, type ContactMerge, mergeKnown, wholeOf } from './contacts.ts'
 import { copyBytes, copyInto, copyText, copyTime } from './copy.ts'
-import type { Exclusive } from './exclusive-lane.ts'
+import type { Exclusive } from './files/exclusive-lane.ts'
+import type { Merged } from './files/row-counts.ts'
 import { type Silencing, silenceEverybody } from './listed-numbers.ts'
 import type { Linking } from './persons.ts'
 import { linkPersons, numberKey, prepareLinks } from './persons.ts'
-import type { Merged } from './row-counts.ts'
 
 // The first import of a workspace. Nobody is known yet, so nobody has to be looked up; and an index that is built over
 // all rows at once costs a fraction of one that is kept up row by row, at random places. For that, one transaction has

@@ -10,10 +10,17 @@ import { prepareActivityImport } from './activity.ts'
 import { countActivity } from './activity-sums.ts'
 import { listedKeys } from './addresses.ts'
 import { type Allowed, type Allowing, allow, keptReason } from './allowances.ts'
-import { mappedDateReader } from './dates.ts'
-import { type ImportOptions, type ImportSummary, type ImportWorkspace, importFile } from './file-import.ts'
+import {
+  type ImportOptions,
+  type ImportSummary,
+  type ImportWorkspace,
+  importFile,
+} from './files/file-import.ts'
+import type { Getters } from './files/mapping.ts'
+import type { Merged, Told } from './files/row-counts.ts'
+import type { FileRow, RowValues } from './files/rows.ts'
+import { activityWriter, contactWriter, listWriter, partitionsOf } from './files/writers.ts'
 import { firstImport } from './first-import.ts'
-import type { Getters } from './mapping.ts'
 import {
   CONSENT_FIELDS,
   consentReader,
@@ -24,12 +31,10 @@ import {
   sendReader,
 } from './migrated.ts'
 import { linkingOf } from './persons.ts'
-import type { Merged, Told } from './row-counts.ts'
-import type { FileRow, RowValues } from './rows.ts'
 import { mergeSuppressions, SUPPRESSION_FIELDS, suppressionReader } from './suppressions.ts'
 import { countTypes } from './uncounted-types.ts'
+import { mappedDateReader } from './values/dates.ts'
 import { compareNumbers } from './whole-numbers.ts'
-import { activityWriter, contactWriter, listWriter, partitionsOf } from './writers.ts'
 
 /**
  * Imports contacts from a CSV or NDJSON file, perhaps gzipped: new ones are made, known ones get the columns the

@@ -7,11 +7,11 @@ import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { registerDevices } from './devices.ts'
-import { isErased } from './erased.ts'
-import type { ImportWorkspace } from './file-import.ts'
+import type { ImportWorkspace } from './files/file-import.ts'
 import type { Hooks } from './hooks.ts'
 import { INGEST_TABLES, ingestActivity, messageKeySql } from './ingest.ts'
 import { linkingOf, lockNames } from './persons.ts'
+import { isErased } from './privacy/erased.ts'
 import { makeUnknown } from './unknown-ids.ts'
 
 // Calls of the events API, many at a time, in one transaction: whoever they concern, whatever they repeat. Files come

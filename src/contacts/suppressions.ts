@@ -11,11 +11,11 @@ import {
   spellings,
 } from './addresses.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
-import { type MomentReading, pastMoment } from './dates.ts'
+import { type Getters, textReader } from './files/mapping.ts'
+import type { RowValues } from './files/rows.ts'
 import type { Hooks } from './hooks.ts'
-import { type Getters, textReader } from './mapping.ts'
-import type { RowValues } from './rows.ts'
-import { unstorable } from './text.ts'
+import { type MomentReading, pastMoment } from './values/dates.ts'
+import { unstorable } from './values/text.ts'
 
 export const SUPPRESSION_FIELDS = ['email', 'phone', 'reason', 'suppressed_at'] as const
 const SUPPRESSION_REASONS = ['hard_bounce', 'complaint', 'unsubscribe', 'manual'] as const

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
-import { isErased } from './erased.ts'
 import { lockNames } from './persons.ts'
+import { isErased } from './privacy/erased.ts'
 
 /**
  * Makes contacts, without a sign-up date, of the external ids of a staged chunk (`line`, `external_id`) that nobody knows.

@@ -2,8 +2,8 @@ import { sql } from 'drizzle-orm'
 import { isZone } from '../config/zones.ts'
 import { rows } from '../database/connect.ts'
 import type { CallKey, Quiet } from '../outcomes/calls.ts'
-import { sendWindowOf } from '../touchpoints/guard-context.ts'
-import { openingByZone } from '../touchpoints/windows.ts'
+import { sendWindowOf } from '../touchpoints/guards/guard-context.ts'
+import { openingByZone } from '../touchpoints/guards/windows.ts'
 import type { Runtime } from './runtime.ts'
 
 // When somebody may be rung. A call is a message that goes out when an agent takes it, hours after the guards have let its

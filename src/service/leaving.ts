@@ -6,7 +6,7 @@ import type { Database, Transaction } from '../database/connect.ts'
 import { lockPersons } from '../database/person-locks.ts'
 import { recordReceipts } from '../outcomes/receipts.ts'
 import type { ReportingChannel } from '../outcomes/reporting.ts'
-import type { Leaving } from '../touchpoints/sends.ts'
+import type { Leaving } from '../touchpoints/sending/sends.ts'
 
 // Whoever has told a provider that they want no more, as it says in a report or where a message is handed over.
 

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { type Erased, eraseContact } from '../contacts/erase.ts'
-import { scrubRejects, type Traces } from '../contacts/scrub.ts'
+import { type Erased, eraseContact } from '../contacts/privacy/erase.ts'
+import { scrubRejects, type Traces } from '../contacts/privacy/scrub.ts'
 import { connect, type Database, rows, type Transaction, transaction } from '../database/connect.ts'
 import { migrate } from '../database/migrate.ts'
 import type { Runtime } from './runtime.ts'

@@ -1,9 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { within } from '../channels/within.ts'
 import { BELIEVED, type Gap, gapBetween, type Queue, readQueues, SEEN_EVERY } from '../reports/queues.ts'
-import type { Engine } from '../touchpoints/engine.ts'
-import { FAREWELL } from '../touchpoints/farewell.ts'
-import { forgetQueueProcess, noteQueueProcess, type QueueProcess } from '../touchpoints/queue-processes.ts'
+import type { Engine } from '../touchpoints/queue/engine.ts'
+import { FAREWELL } from '../touchpoints/queue/farewell.ts'
+import {
+  forgetQueueProcess,
+  noteQueueProcess,
+  type QueueProcess,
+} from '../touchpoints/queue/queue-processes.ts'
 import { type Loop, startLoop } from './loop.ts'
 import type { Runtime } from './runtime.ts'
 

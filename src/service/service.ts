@@ -1,10 +1,10 @@
 import type { RunResult } from '../audience/run.ts'
 import type { SyncSummary } from '../contacts/sync/sync.ts'
 import type { Gap, Queue } from '../reports/queues.ts'
-import type { Reached } from '../touchpoints/absences.ts'
 import type { BatchResult } from '../touchpoints/batch.ts'
 import type { Tripped } from '../touchpoints/breakers.ts'
 import type { Swept } from '../touchpoints/recovery.ts'
+import type { Reached } from '../touchpoints/sending/absences.ts'
 
 // The long-running roles: the scheduler (scheduler.ts) and the sending workers (sending.ts). `start` is all of them in
 // one process; `worker` and `scheduler` are the same ones on more machines. None keeps state: any may be killed, and

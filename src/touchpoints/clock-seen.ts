@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { type Database, execute, rows } from '../database/connect.ts'
 import { heedSaidAhead } from '../database/permissions.ts'
 import { lookAgain } from './recovery.ts'
-import { BACK_OFF } from './sends.ts'
+import { BACK_OFF } from './sending/sends.ts'
 
 // A clock that was ahead for an hour or a day, and has been put right. What was put back meanwhile waits for a time that was
 // reckoned from the wrong one: for the next try after a day, for an opening that is not the next. And who left meanwhile has

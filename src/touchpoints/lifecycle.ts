@@ -4,9 +4,9 @@ import { bigints, ofAnyLength, texts } from '../database/arrays.ts'
 import { AWAITING_NO_DISK, execute, preparedRows, type Session } from '../database/connect.ts'
 import { PROVIDER_WORDS, storable } from '../database/storable.ts'
 import { expectedCostRows, grantedWith } from '../offers/conclusion.ts'
-import { resting } from './absences.ts'
+import { type LastLook, mayGo } from './guards/last-look.ts'
 import { type Going, goingTable, keyTable, lockByKey, type TouchpointKey } from './keys.ts'
-import { type LastLook, mayGo } from './last-look.ts'
+import { resting } from './sending/absences.ts'
 
 // A touchpoint's way from `planned` to its record, as set-based SQL: what a dispatcher and a worker do to it. What happens
 // meanwhile and takes it from under them is in interruptions.ts; what they leave behind when they die, in recovery.ts.

@@ -3,7 +3,7 @@ import type { CompiledCampaign, CompiledStep } from '../config/compiled.ts'
 import { inVariant } from '../config/variants.ts'
 import { messageOf } from '../errors.ts'
 import type { Candidate } from './gather.ts'
-import type { Verdict } from './guards.ts'
+import type { Verdict } from './guards/guards.ts'
 import { type Settlement, settlementOf } from './lifecycle.ts'
 import { messageViewer, type Promised, type Sender } from './view.ts'
 

@@ -10,7 +10,7 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import { localDay } from './windows.ts'
+import { localDay } from './guards/windows.ts'
 
 // How fast a channel may send, over all workers: a bucket of tokens for the provider's rate, and a number a day while
 // a dormant list is warmed up or a breaker is tried again. Taken where batches are queued, so that what has to wait waits

@@ -3,10 +3,10 @@ import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { execute, preparedRows, rows, type Session } from '../database/connect.ts'
 import { expectedCostRows, grantedWith } from '../offers/conclusion.ts'
 import { countedDoubts } from './breakers.ts'
-import { HELD_FOR } from './holds.ts'
 import { keyTable, type TouchpointKey } from './keys.ts'
 import { rememberTried, type Settlement } from './lifecycle.ts'
 import { freedWith } from './rates.ts'
+import { HELD_FOR } from './reservations/holds.ts'
 
 // What workers leave behind when they die: touchpoints whose lease is over, and sends of which nobody knows how they ended
 // until somebody says; and what a clock that was ahead has put off.

@@ -1,8 +1,8 @@
 import { type Database, provisionally } from '../database/connect.ts'
 import { ensurePartitions } from '../database/partitions.ts'
 import { concludeGrants, expireGrants } from '../offers/conclusion.ts'
-import { sweepBudgets } from './holds.ts'
 import { reclaimExpired, type Swept } from './recovery.ts'
+import { sweepBudgets } from './reservations/holds.ts'
 
 /**
  * Moves what a dead worker (or a flushed queue) left behind, and lets go of what was reserved for it. Needs no job and

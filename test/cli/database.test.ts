@@ -6,7 +6,7 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
 import { CREDITOR } from '../../src/config/waits.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
-import { recordAbsence } from '../../src/touchpoints/absences.ts'
+import { recordAbsence } from '../../src/touchpoints/sending/absences.ts'
 import { type CliShop, openCliShop, run, startBuilt } from './command.ts'
 
 // The verbs against a real database, in the order a newcomer would go.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { rejectText } from '../../src/cli/reject-words.ts'
-import { countReasons } from '../../src/contacts/reject-reasons.ts'
+import { countReasons } from '../../src/contacts/files/reject-reasons.ts'
 import { REFUSALS } from '../../src/offers/redemptions.ts'
 
 /** A reason as a summary has it: without the row's own values. */

@@ -8,7 +8,6 @@ import {
   consentStates,
   recordConsents,
 } from '../../src/contacts/consent.ts'
-import { eraseContact } from '../../src/contacts/erase.ts'
 import type { Hooks } from '../../src/contacts/hooks.ts'
 import {
   ANYTHING,
@@ -17,6 +16,7 @@ import {
   recordChoice,
   recordOptOut,
 } from '../../src/contacts/preferences.ts'
+import { eraseContact } from '../../src/contacts/privacy/erase.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../../src/database/connect.ts'
 import { recordRefusals } from '../../src/outcomes/silence.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { eraseContact } from '../../src/contacts/erase.ts'
+import { eraseContact } from '../../src/contacts/privacy/erase.ts'
 import { execute, rows, type Session, transaction } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { freshDatabase } from '../support/database.ts'

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { type Clock, manualClock } from '../../src/clock.ts'
-import type { ImportOptions, ImportWorkspace } from '../../src/contacts/file-import.ts'
+import type { ImportOptions, ImportWorkspace } from '../../src/contacts/files/file-import.ts'
 
 export const workspace: ImportWorkspace = {
   currency: 'CNY',

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { microsOf } from '../../src/contacts/amounts.ts'
 import { importActivity, importContacts } from '../../src/contacts/import.ts'
+import { microsOf } from '../../src/contacts/values/amounts.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { file, options } from './files.ts'

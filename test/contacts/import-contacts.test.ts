@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, utimesSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import type { ImportProgress } from '../../src/contacts/file-import.ts'
+import type { ImportProgress } from '../../src/contacts/files/file-import.ts'
 import { importActivity, importContacts } from '../../src/contacts/import.ts'
 import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
-import { HOLDINGS } from '../../src/contacts/holdings.ts'
+import { HOLDINGS } from '../../src/contacts/privacy/holdings.ts'
 import { rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
 import { quoted, readPage, tableUnder } from './pages.ts'
@@ -15,7 +15,7 @@ it('every table that grows with contacts has its line in export, erasure and doc
   )
   const held = HOLDINGS.filter((holding) => !holding.rehearsal).map((holding) => holding.table)
   const missing = tables.map(({ name }) => name).filter((name) => !held.includes(name))
-  expect(missing, 'add a line to src/contacts/holdings.ts and to docs/privacy.md').toEqual([])
+  expect(missing, 'add a line to src/contacts/privacy/holdings.ts and to docs/privacy.md').toEqual([])
   const listed = tableUnder(readPage('docs/privacy.md'), '## Erasure')
   expect(listed.map(([table = '', fate]) => [quoted(table)[0], fate])).toEqual(
     HOLDINGS.map(({ table, fate }) => [table, fate]),
@@ -34,7 +34,7 @@ it('every amount that is held is known as one, so that an export can write it as
   )
   const byName = (a: (typeof found)[number], b: (typeof found)[number]) =>
     `${a.table}.${a.column}` < `${b.table}.${b.column}` ? -1 : 1
-  expect(known.toSorted(byName), 'name it as `money` in src/contacts/holdings.ts').toEqual(
+  expect(known.toSorted(byName), 'name it as `money` in src/contacts/privacy/holdings.ts').toEqual(
     found.toSorted(byName),
   )
 })

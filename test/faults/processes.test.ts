@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { Engine } from '../../src/touchpoints/engine.ts'
-import { openQueue } from '../../src/touchpoints/queue.ts'
+import type { Engine } from '../../src/touchpoints/queue/engine.ts'
+import { openQueue } from '../../src/touchpoints/queue/queue.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { killProcesses, type WorkerProcess } from '../support/processes.ts'

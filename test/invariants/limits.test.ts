@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
-import type { Engine } from '../../src/touchpoints/engine.ts'
+import type { Engine } from '../../src/touchpoints/queue/engine.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
 import { killProcesses, type WorkerProcess } from '../support/processes.ts'

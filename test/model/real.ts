@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { rows } from '../../src/database/connect.ts'
 import type { CreditRequest } from '../../src/offers/provider.ts'
-import { createSlots } from '../../src/touchpoints/slots.ts'
+import { createSlots } from '../../src/touchpoints/sending/slots.ts'
 import type { TestChannel } from '../support/channel.ts'
 import { openProvider } from '../support/provider.ts'
 import type { Shop } from '../support/shop.ts'

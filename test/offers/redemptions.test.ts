@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { eraseContact } from '../../src/contacts/erase.ts'
+import { eraseContact } from '../../src/contacts/privacy/erase.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { isMistyped } from '../../src/offers/codes.ts'
 import { outstandingGrant } from '../../src/offers/grants.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { later, manualClock } from '../../src/clock.ts'
-import { eraseContact } from '../../src/contacts/erase.ts'
+import { eraseContact } from '../../src/contacts/privacy/erase.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { prepareRehearsal, revealActivity } from '../../src/service/rehearsal.ts'
 import { replay } from '../../src/service/replay.ts'

@@ -20,7 +20,7 @@ import { recordReturns } from '../../src/outcomes/returns.ts'
 import { recordSuppressions } from '../../src/outcomes/silence.ts'
 import { processBatch, type WorkerDependencies } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
-import { createSlots } from '../../src/touchpoints/slots.ts'
+import { createSlots } from '../../src/touchpoints/sending/slots.ts'
 import { type TestChannel, testChannel } from './channel.ts'
 import { freshDatabase } from './database.ts'
 

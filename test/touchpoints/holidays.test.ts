@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { openCalendar } from '../../src/config/calendar.ts'
 import { dateSpan, localWindow } from '../../src/config/quantities.ts'
-import { nextOpening } from '../../src/touchpoints/windows.ts'
+import { nextOpening } from '../../src/touchpoints/guards/windows.ts'
 
 const office = localWindow.parse('workdays 10:00-19:00')
 const daily = localWindow.parse('09:00-21:00')

@@ -2,7 +2,7 @@ import type { Path } from '../../config/document.ts'
 import { ACTIVITY_FIELDS, contactFields, fieldCalled } from '../../config/import-fields.ts'
 import type { SyncSettings } from '../../config/sync-settings.ts'
 import type { Attributes } from '../contact-rows.ts'
-import type { Getter, Getters } from '../mapping.ts'
+import type { Getter, Getters } from '../files/mapping.ts'
 
 // Which column of a query is which field. Pure: the columns are known from a probe, before anything is read.
 

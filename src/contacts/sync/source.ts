@@ -1,7 +1,7 @@
 import pg from 'pg'
 import type { SyncSettings } from '../../config/sync-settings.ts'
 import { spellTls } from '../../database/connect.ts'
-import { parseJson } from '../json.ts'
+import { parseJson } from '../values/json.ts'
 import { lowerBound } from './bound.ts'
 import type { Column } from './columns.ts'
 import {

@@ -2,7 +2,6 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { isLeavingReason, type LeavingReason } from '../../config/reasons.ts'
 import { LONGEST_TYPED } from '../../config/typed-text.ts'
-import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { findContact } from '../../contacts/external-ids.ts'
 import { channelNames } from '../../contacts/import.ts'
 import {
@@ -12,6 +11,7 @@ import {
   readChoice,
   recordChoice,
 } from '../../contacts/preferences.ts'
+import { exportContact, exportCsv } from '../../contacts/privacy/export.ts'
 import { transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
 import { WinbackError } from '../../errors.ts'

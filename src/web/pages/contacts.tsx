@@ -1,6 +1,5 @@
 import { Hono } from 'hono'
 import { MASKED, UNMASKED } from '../../config/masking.ts'
-import { exportContact, exportCsv } from '../../contacts/export.ts'
 import { findContact } from '../../contacts/external-ids.ts'
 import {
   ANYTHING,
@@ -10,6 +9,7 @@ import {
   refusedAfter,
   tickedByNow,
 } from '../../contacts/preferences.ts'
+import { exportContact, exportCsv } from '../../contacts/privacy/export.ts'
 import { transaction } from '../../database/connect.ts'
 import { lockPersons } from '../../database/person-locks.ts'
 import { allowContact } from '../../service/allowing.ts'
