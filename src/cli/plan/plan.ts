@@ -12,13 +12,12 @@ import type { LoadedCampaign } from '../../config/load.ts'
 import { MASKED } from '../../config/masking.ts'
 import { currentVersion, readTemplates, readVersions } from '../../config/versions.ts'
 import { readShortages } from '../../offers/pools.ts'
+import { expectedCost, expectedGrants } from '../../service/plan/expected.ts'
 import type { PlanFigures } from '../../service/plan/figures.ts'
 import {
   CURVE,
   detectableBetween,
   detectableEffects,
-  expectedCost,
-  expectedGrants,
   poolOf,
   splitByVariant,
   whenShowable,

@@ -2,14 +2,8 @@ import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledEntry } from '../../config/compiled.ts'
 import type { OfferShortage } from '../../offers/pools.ts'
 import type { WithoutModel } from '../signals.ts'
-import type {
-  ComparedVariants,
-  Detectable,
-  DetectableBetween,
-  HeldOutShare,
-  PeoplePool,
-  Showable,
-} from './forecast.ts'
+import type { HeldOutShare } from './expected.ts'
+import type { ComparedVariants, Detectable, DetectableBetween, PeoplePool, Showable } from './forecast.ts'
 
 /** What a plan counted: numbers and names alone, as `plan --json` prints them and as a plan that waits is kept. */
 export interface PlanFigures {

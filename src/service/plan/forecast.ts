@@ -1,23 +1,15 @@
 import type { AudiencePlan } from '../../audience/plan.ts'
-import type { CompiledCampaign, CompiledStep, CompiledTier } from '../../config/compiled.ts'
+import type { CompiledCampaign } from '../../config/compiled.ts'
 import { boundsOf } from '../../config/variants.ts'
-import { expectedOf, type Offer } from '../../offers/offers.ts'
 import {
   contactsUntilVerdict,
   daysUntilDetectable,
   detectableDifference,
 } from '../../statistics/detectable.ts'
 import type { Shortage } from '../../statistics/estimate.ts'
+import { answered, type HeldOutShare } from './expected.ts'
 
-// What may be expected of a campaign before it runs: what it costs at most, and what it could show and when. Pure.
-
-/** The share of people held out of each tier, over all draws. */
-export interface HeldOutShare {
-  readonly tier: string
-  /** Not contacted from the start. */
-  readonly episode: number
-  readonly withTierDraws: number
-}
+// What a campaign could show, and when, before it runs: of all, and between the variants of a step. Pure.
 
 /** How a step's messages would be split among its variants. */
 export interface ComparedVariants {
@@ -61,119 +53,6 @@ export interface Showable {
 const POINTS = 0.02
 const PATIENCE = 3650
 
-/**
- * Spend and liability of those taken in now, were nobody to come back: everyone walks the rest of the ladder, and
- * every step reaches the share of people it reaches today. An upper bound, in micros. Beside it what returns release, were
- * everybody who is contacted to come back at once: who comes back is spared the ladder, so the two are never due together.
- */
-export function expectedCost(
-  campaign: CompiledCampaign,
-  audience: Pick<AudiencePlan, 'cells' | 'steps'>,
-  shares: readonly HeldOutShare[],
-  price: (channel: string, step: CompiledStep) => number,
-): { spend: number; liability: number; released: number } {
-  let spend = 0
-  let liability = 0
-  let released = 0
-  for (const { step, messages, granted } of expectedMessages(campaign, audience, shares)) {
-    spend += messages * dearestOf(step, price)
-    for (const { share, terms } of granted) liability += messages * share * expectedOf(terms)
-  }
-  const each = releasedByReturn(campaign, price)
-  for (const entry of campaign.tiers)
-    released += treatedOf(entry, audience, shares) * (1 - entry.holdout) * each
-  return { spend: Math.round(spend), liability: Math.round(liability), released: Math.round(released) }
-}
-
-/**
- * How many of each offer those taken in now would be granted, were nobody to come back: an upper bound, as
- * {@link expectedCost} is. What a return releases is not among them.
- */
-export function expectedGrants(
-  campaign: CompiledCampaign,
-  audience: Pick<AudiencePlan, 'cells' | 'steps'>,
-  shares: readonly HeldOutShare[],
-): Map<string, number> {
-  const grants = new Map<string, number>()
-  for (const { messages, granted } of expectedMessages(campaign, audience, shares)) {
-    for (const { name, share } of granted) grants.set(name, (grants.get(name) ?? 0) + messages * share)
-  }
-  return new Map([...grants].map(([name, count]) => [name, Math.round(count)]))
-}
-
-/** What a step sends to those who entered by one tier. */
-interface ExpectedMessages {
-  readonly step: CompiledStep
-  readonly messages: number
-  /** What is granted with it, each with the share of the messages that grant it. */
-  readonly granted: readonly Granted[]
-}
-
-/** The ladder as everyone taken in now walks it to its end. */
-function* expectedMessages(
-  campaign: CompiledCampaign,
-  audience: Pick<AudiencePlan, 'cells' | 'steps'>,
-  shares: readonly HeldOutShare[],
-): Generator<ExpectedMessages> {
-  for (const entry of campaign.tiers) {
-    let treated = treatedOf(entry, audience, shares)
-    const offered = new Map<string, number>()
-    for (const tier of campaign.tiers.filter((later) => later.no >= entry.no)) {
-      treated *= 1 - tier.holdout
-      for (const step of tier.steps) {
-        const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
-        const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
-        yield { step, messages: treated * reach, granted: newlyGranted(step, offered) }
-      }
-    }
-  }
-}
-
-/** Who enters by a tier and is not held out from the start. */
-function treatedOf(
-  { name }: CompiledTier,
-  audience: Pick<AudiencePlan, 'cells'>,
-  shares: readonly HeldOutShare[],
-): number {
-  const heldOut = shares.find((share) => share.tier === name)?.episode ?? 0
-  return answered(audience, 'opened', name) * (1 - heldOut)
-}
-
-interface Granted {
-  readonly name: string
-  readonly share: number
-  readonly terms: Offer
-}
-
-/**
- * The offers of a step, each with the share of people it is granted to there, which is added to `offered`: once for each
- * episode, whichever steps and variants speak of it.
- */
-function newlyGranted(step: CompiledStep, offered: Map<string, number>): Granted[] {
-  return (step.variants ?? [{ share: 1, step }]).flatMap(({ share, step: { offer } }) => {
-    if (!offer) return []
-    const before = offered.get(offer.name) ?? 0
-    const more = Math.min(share, 1 - before)
-    offered.set(offer.name, before + more)
-    return [{ name: offer.name, share: more, terms: offer.terms }]
-  })
-}
-
-/** One message of a step, on its dearest channel. */
-function dearestOf(step: CompiledStep, price: (channel: string, step: CompiledStep) => number): number {
-  return Math.max(0, ...step.channels.map((channel) => price(channel, step)))
-}
-
-/** What the steps of `on_return` cost for one who comes back: sending, and each offer once. Micros. */
-function releasedByReturn(
-  { onReturn }: CompiledCampaign,
-  price: (channel: string, step: CompiledStep) => number,
-): number {
-  const offers = new Map(onReturn.flatMap(({ offer }) => (offer ? [[offer.name, offer.terms]] : [])))
-  const sending = onReturn.reduce((sum, step) => sum + dearestOf(step, price), 0)
-  return [...offers.values()].reduce((sum, terms) => sum + expectedOf(terms), sending)
-}
-
 /** The steps that compare variants, with how many messages each variant would get of those who enter now. */
 export function splitByVariant(
   campaign: Pick<CompiledCampaign, 'tiers'>,
@@ -193,12 +72,6 @@ export function splitByVariant(
       return [{ tier: tier.name, step: id, variants: split }]
     }),
   )
-}
-
-function answered(audience: Pick<AudiencePlan, 'cells'>, answer: string, tier?: string): number {
-  return audience.cells
-    .filter((cell) => cell.answer === answer && (tier ?? cell.tier) === cell.tier)
-    .reduce((sum, cell) => sum + cell.contacts, 0)
 }
 
 type People = Pick<AudiencePlan, 'cells' | 'inflowPerDay' | 'eligible' | 'outside'>

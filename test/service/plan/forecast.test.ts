@@ -1,17 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { campaign as schema } from '../../src/config/campaign.ts'
-import type { CompiledCampaign, CompiledStep } from '../../src/config/compiled.ts'
-import { offer } from '../../src/offers/offers.ts'
+import { campaign as schema } from '../../../src/config/campaign.ts'
+import type { CompiledCampaign, CompiledStep } from '../../../src/config/compiled.ts'
+import { offer } from '../../../src/offers/offers.ts'
+import { expectedCost, expectedGrants } from '../../../src/service/plan/expected.ts'
 import {
   assignedAfter,
   detectableBetween,
   detectableEffects,
-  expectedCost,
-  expectedGrants,
   splitByVariant,
   whenShowable,
-} from '../../src/service/plan/forecast.ts'
+} from '../../../src/service/plan/forecast.ts'
 
 function campaign(settings: Record<string, unknown> = {}): CompiledCampaign {
   const definition = schema.parse({
