@@ -56,17 +56,20 @@ test('whatever a row is rejected for has its Chinese', () => {
   const files = [
     'activity',
     'allowances',
-    'amounts',
     'contact-rows',
-    'dates',
     'external-ids',
-    'file-import',
+    'files/file-import',
+    'files/lines',
+    'files/rows',
     'interviews',
-    'lines',
     'migrated',
-    'rows',
+    'suppressions',
+    'sync/chunks',
+    'values/amounts',
+    'values/dates',
+    'values/text',
   ]
-  const places = [...files, 'suppressions', 'text', 'sync/chunks'].map((name) => `contacts/${name}`)
+  const places = files.map((name) => `contacts/${name}`)
   const texts = [...places, 'offers/import'].map((place) =>
     readFileSync(new URL(`../../src/${place}.ts`, import.meta.url), 'utf8'),
   )
