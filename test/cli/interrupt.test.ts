@@ -39,6 +39,10 @@ test('Ctrl-C while the embedded database is being made is an interruption, and h
     expect(made).toMatch(/^max_connections = 100\b/m)
     expect(made).toMatch(/^dynamic_shared_memory_type = posix\b/m)
     expect(lookIn(home).sort()).toEqual(['data', 'password', 'server.json', 'server.log'])
+    // Where the server has it: of root, that may be elsewhere.
+    expect((await run(['doctor', '--json'], { cwd })).stdout).toMatch(
+      / embedded, data in [^,]*\.winback\/postgres\/data,/,
+    )
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

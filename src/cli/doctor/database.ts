@@ -19,7 +19,7 @@ import { openTemplates, readCampaigns } from '../campaigns.ts'
 import { filelessCampaigns, filelessText } from '../fileless.ts'
 import { type Say, sayIn } from '../locale.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
-import { type DatabaseContext, embeddedDirectory } from '../workspace.ts'
+import type { DatabaseContext } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
 import { type Finding, fine, notYet, wrong } from './finding.ts'
 import { checkRights } from './rights.ts'
@@ -35,9 +35,9 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
   const { database, engine } = context
   const say = sayIn(speech)
   const { server, path } = placeOf(database.url)
-  const folder = shown(embeddedDirectory(context.loaded.directory))
+  const folder = engine.kind === 'embedded' ? await dataFolder(context) : undefined
   const place =
-    engine.kind === 'embedded'
+    folder !== undefined
       ? say(`embedded, data in ${folder}`, `内置，数据位于 ${folder}`)
       : say(`at ${server}${path}`, `位于 ${server}${path}`)
   const findings = [
@@ -258,6 +258,12 @@ async function checkAbsences({ database, clock }: DatabaseContext, speech: Speec
           ),
     ),
   )
+}
+
+/** Where the server itself has its data: of root, that may be elsewhere than in the workspace. */
+async function dataFolder({ database }: DatabaseContext): Promise<string | undefined> {
+  const [row] = await rows<{ data: string }>(database, sql`SELECT current_setting('data_directory') AS data`)
+  return row && shown(row.data)
 }
 
 /** What schedulers and workers have said of themselves: doctor's own look at a queue is at that of this machine. */
