@@ -94,6 +94,23 @@ it('silences a contact whose number the list writes differently, and counts numb
   expect(silenced.map(({ id }) => id)).toEqual(['a', 'b', 'c'])
 })
 
+it('takes a number with spaces, of whose row the rest was left away, for no note below a table', async () => {
+  const database = await emptiedDatabase()
+  const lines = [
+    '+86 138 0013 8000',
+    '(0170) 123-4567,manual',
+    '0170 765 4321',
+    'Made by Ann, for all shops',
+    'Made by Ann 2/3',
+  ]
+  const list = file('s.csv', `phone,reason,suppressed_at\n${lines.join('\n')}\n`)
+  const german = { ...workspace, channels: { callback: { country: '49' } } }
+  expect(await importSuppressions(database, list, options({ workspace: german }))).toMatchObject({
+    inserted: 3,
+    rejected: 2,
+  })
+})
+
 it('counts rows, of which one may list two addresses', async () => {
   const database = await emptiedDatabase()
   const list = (name: string, ...lines: string[]) => file(name, `email,phone\n${lines.join('\n')}\n`)

@@ -219,9 +219,12 @@ function splitPlain(text: string, delimiter: string): string[] {
   return text === '' ? [] : text.split(delimiter)
 }
 
+/** A phone number as people part it, `+86 138 0013 8000`: of a list of those not to be written to, it is a whole row. */
+const NUMBER = /^[+(]?\d[\d\s()./-]*$/
+
 /** What a report has below its table, by itself in a line: `Confidential Information - Do Not Distribute`. */
 function isNote([only = '', ...others]: readonly string[], columns: number): boolean {
-  return columns > 2 && others.length === 0 && /\S\s+\S/.test(only)
+  return columns > 2 && others.length === 0 && /\S\s+\S/.test(only) && !NUMBER.test(only.trim())
 }
 
 /**
