@@ -206,7 +206,7 @@ function traitsReader(
       ),
     ]),
   ])
-  return contactReader(getters, { attributes, date, latest })
+  return contactReader(getters, { attributes, date, decimal: '.', latest })
 }
 
 function isCallType(text: string): text is CallType {

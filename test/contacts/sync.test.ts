@@ -161,6 +161,19 @@ describe('contacts', () => {
     })
   })
 
+  it('with a number that is none are told of no such option either', async () => {
+    await customer('a', 60)
+    const wrong = await openSyncing({
+      database: target,
+      clock,
+      shop: shop.url,
+      source: SYNC.replace('points, vip,', "'4,5' AS points, vip,"),
+    })
+    expect(await wrong.run('customers')).toMatchObject({
+      reasons: [{ reason: expect.stringMatching(/is not a number; expected .* such as 1234\.50$/), rows: 1 }],
+    })
+  })
+
   it('that were changed in the hour that the clock shows twice are not missed, where times name no zone', async () => {
     const text = SYNC.replace(
       'created_at, updated_at',

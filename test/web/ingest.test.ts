@@ -398,6 +398,8 @@ describe('refusals change nothing', () => {
     ],
     ['track', { userId: 'u1', event: 'x', properties: { pad: 'x'.repeat(33_000) } }, /larger than 32 KB/],
     ['identify', { userId: 'u1', traits: { price: 'cheap' } }, /traits: attributes.price/],
+    // Without the option of an import by which a file may have it.
+    ['identify', { userId: 'u1', traits: { price: '4,5' } }, /such as 1234\.50$/],
     ['identify', { userId: 'u1', traits: { createdAt: -1e300 } }, /signed_up_at: -1e\+300 is further/],
     ['alias', { userId: 'u1' }, /previousId/],
     ['group', { userId: 'u1' }, /groupId/],

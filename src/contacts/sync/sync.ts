@@ -177,11 +177,11 @@ function openWriter(
   addressKey: string,
 ): Writer {
   const { workspace, hooks } = options
-  const date = dateReader({ timezone: settings.timezone, alone: true })
+  const written = { date: dateReader({ timezone: settings.timezone, alone: true }), decimal: '.' } as const
   if (settings.kind === 'contacts') {
     const { attributes } = workspace
     const linking = linkingOf(workspace)
-    return contactWriter(getters, { attributes, date, addressKey, asOf: now, now, ...linking, hooks })
+    return contactWriter(getters, { attributes, ...written, addressKey, asOf: now, now, ...linking, hooks })
   }
   const nameOf = eventNamer(workspace.events.names)
   const type = getters.get('type')
@@ -192,7 +192,7 @@ function openWriter(
   const partition = summary.dryRun
     ? (tx: Transaction, months: readonly Date[]) => ensurePartitionsWithin(tx, 'activity', months)
     : partitionsOf(database)
-  return activityWriter(named, { date, now, workspace, hooks, partition })
+  return activityWriter(named, { ...written, now, workspace, hooks, partition })
 }
 
 /** Asks for the next before the last is worked on. */

@@ -9,7 +9,7 @@ export type ReadAmount = { readonly micros: number | null } | { readonly foreign
 export interface AmountWriting {
   /** ISO 4217: the workspace's. */
   readonly currency: string
-  /** As {@link numberReader} takes it. */
+  /** As `numberExpected` takes it. */
   readonly decimal?: '.' | ',' | undefined
 }
 
@@ -29,7 +29,7 @@ const MARK = String.raw`([^\d\s.,+\-'’]{1,4}\.?)?`
 const MARKED = new RegExp(String.raw`^([+-]?)\s*${MARK}\s*([+-]?)\s*([\d.,'’\s]*\d)\s*${MARK}$`, 'u')
 
 /** How values of `value` are read; each of them names it where it is no amount. */
-export function amountReader({ currency, decimal = '.' }: AmountWriting): (value: unknown) => ReadAmount {
+export function amountReader({ currency, decimal }: AmountWriting): (value: unknown) => ReadAmount {
   const own = marksOf(currency)
   const thousandths = fractionDigitsOf(currency) > 2
   return (value) => {
@@ -38,7 +38,7 @@ export function amountReader({ currency, decimal = '.' }: AmountWriting): (value
     const [, sign = '', before, inner = '', digits = '', after] =
       MARKED.exec(typeof value === 'string' ? value.normalize('NFKC').trim() : '') ?? []
     const marks = [before, after].flatMap((mark) => (mark === undefined ? [] : [bare(mark)]))
-    const number = grouped(digits, decimal, marks.length > 0 && !thousandths)
+    const number = grouped(digits, decimal ?? '.', marks.length > 0 && !thousandths)
     if (number === undefined || (sign && inner) || !marks.every((mark) => own.has(mark) || isCurrency(mark)))
       return plain
     const foreign = marks.find((mark) => !own.has(mark))
@@ -48,8 +48,8 @@ export function amountReader({ currency, decimal = '.' }: AmountWriting): (value
   }
 }
 
-/** Currency units to integer micros; why not, where it is no amount. @param decimal as {@link numberReader} takes it */
-export function microsOf(value: unknown, decimal: '.' | ',' = '.'): number | null | string {
+/** Currency units to integer micros; why not, where it is no amount. @param decimal as {@link numberExpected} takes it */
+export function microsOf(value: unknown, decimal?: '.' | ','): number | null | string {
   if (value === undefined || value === null) return null
   if (typeof value === 'string' && value.trim() === '') return null
   const micros = Math.round((numberReader(decimal)(value) ?? Number.NaN) * 1e6)

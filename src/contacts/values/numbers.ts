@@ -15,11 +15,14 @@ export function numberReader(decimal: '.' | ',' = '.'): NumberReader {
 /** A comma that parts thousands to half the world: by `--decimal ,` 1,299 would be a thousandth of it. */
 const PERHAPS_THOUSANDS = /^\s*[+-]?[1-9]\d{0,2},\d{3}\s*$/
 
-/** What was expected of a value that {@link numberReader} cannot read, and the option by which it could. */
-export function numberExpected(value: unknown, decimal: '.' | ',' = '.'): string {
+/**
+ * What was expected of a value that {@link numberReader} cannot read, and the option by which it could.
+ * @param decimal undefined where it was not said and can be; where nobody can, as over HTTP and in a sync, it is a point
+ */
+export function numberExpected(value: unknown, decimal?: '.' | ','): string {
   if (decimal === ',') return 'expected digits and a comma, such as 1.234,50'
   const comma = numberReader(',')(value) !== undefined && !PERHAPS_THOUSANDS.test(String(value))
-  const hint = comma ? ', or say --decimal ,' : ''
+  const hint = comma && decimal === undefined ? ', or say --decimal ,' : ''
   return `expected digits and a point, such as 1234.50${hint}`
 }
 
