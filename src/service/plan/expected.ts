@@ -1,3 +1,4 @@
+import type { StepOutlook } from '../../audience/outlook.ts'
 import type { AudiencePlan } from '../../audience/plan.ts'
 import type { CompiledCampaign, CompiledStep, CompiledTier } from '../../config/compiled.ts'
 import { expectedOf, type Offer } from '../../offers/offers.ts'
@@ -28,7 +29,7 @@ export function expectedCost(
   let released = 0
   for (const { step, messages, granted } of expectedMessages(campaign, audience, shares)) {
     spend += messages * dearestOf(step, price)
-    for (const { share, terms } of granted) liability += messages * share * expectedOf(terms)
+    for (const { people, terms } of granted) liability += people * expectedOf(terms)
   }
   const each = releasedByReturn(campaign, price)
   for (const entry of campaign.tiers)
@@ -46,8 +47,8 @@ export function expectedGrants(
   shares: readonly HeldOutShare[],
 ): Map<string, number> {
   const grants = new Map<string, number>()
-  for (const { messages, granted } of expectedMessages(campaign, audience, shares)) {
-    for (const { name, share } of granted) grants.set(name, (grants.get(name) ?? 0) + messages * share)
+  for (const { granted } of expectedMessages(campaign, audience, shares)) {
+    for (const { name, people } of granted) grants.set(name, (grants.get(name) ?? 0) + people)
   }
   return new Map([...grants].map(([name, count]) => [name, Math.round(count)]))
 }
@@ -56,7 +57,7 @@ export function expectedGrants(
 interface ExpectedMessages {
   readonly step: CompiledStep
   readonly messages: number
-  /** What is granted with it, each with the share of the messages that grant it. */
+  /** What is granted with it to whom no step before granted it. */
   readonly granted: readonly Granted[]
 }
 
@@ -68,13 +69,17 @@ function* expectedMessages(
 ): Generator<ExpectedMessages> {
   for (const entry of campaign.tiers) {
     let treated = treatedOf(entry, audience, shares)
-    const offered = new Map<string, number>()
+    const offered = new Map<string, Offered>()
     for (const tier of campaign.tiers.filter((later) => later.no >= entry.no)) {
       treated *= 1 - tier.holdout
       for (const step of tier.steps) {
         const outlook = audience.steps.find((other) => other.tier === tier.name && other.step === step.id)
-        const reach = outlook && outlook.contacts > 0 ? outlook.messages / outlook.contacts : 1
-        yield { step, messages: treated * reach, granted: newlyGranted(step, offered) }
+        const reach = reachOf(outlook)
+        const granted = newlyGranted(step, reach, offered).map(({ share, ...grant }) => ({
+          ...grant,
+          people: treated * share,
+        }))
+        yield { step, messages: treated * reach.written, granted }
       }
     }
   }
@@ -92,21 +97,52 @@ function treatedOf(
 
 interface Granted {
   readonly name: string
-  readonly share: number
   readonly terms: Offer
+  readonly people: number
+}
+
+/** Shares of a tier's people: whom a step writes to, and whom it could if its condition held for everybody. */
+interface StepReach {
+  readonly written: number
+  readonly open: number
+}
+
+/** Everybody, where nobody stands before the step now. */
+function reachOf(outlook: StepOutlook | undefined): StepReach {
+  if (!outlook || outlook.contacts === 0) return { written: 1, open: 1 }
+  const { contacts, messages, condition, unknown } = outlook
+  return { written: messages / contacts, open: (messages + condition + unknown) / contacts }
+}
+
+/** How an offer was spoken of so far, in shares of a tier's people. */
+interface Offered {
+  readonly granted: number
+  /** By all its messages, as if no two of them went to the same person. */
+  readonly written: number
+  /** Whom they could reach, by the channels they go by. */
+  readonly open: ReadonlyMap<string, number>
 }
 
 /**
- * The offers of a step, each with the share of people it is granted to there, which is added to `offered`: once for each
- * episode, whichever steps and variants speak of it.
+ * The offers of a step, each with the share of people it is granted to there: once for each episode, whichever steps and
+ * variants speak of it. Steps may write to others, as by conditions that part them, or to the same: of those a channel
+ * cannot reach, none is promised it by being written to twice.
  */
-function newlyGranted(step: CompiledStep, offered: Map<string, number>): Granted[] {
+function newlyGranted(
+  step: CompiledStep,
+  reach: StepReach,
+  offered: Map<string, Offered>,
+): { readonly name: string; readonly terms: Offer; readonly share: number }[] {
+  const channels = step.channels.join()
   return (step.variants ?? [{ share: 1, step }]).flatMap(({ share, step: { offer } }) => {
     if (!offer) return []
-    const before = offered.get(offer.name) ?? 0
-    const more = Math.min(share, 1 - before)
-    offered.set(offer.name, before + more)
-    return [{ name: offer.name, share: more, terms: offer.terms }]
+    const before = offered.get(offer.name) ?? { granted: 0, written: 0, open: new Map<string, number>() }
+    const written = before.written + share * reach.written
+    const open = new Map(before.open).set(channels, Math.max(before.open.get(channels) ?? 0, reach.open))
+    const reachable = [...open.values()].reduce((sum, one) => sum + one, 0)
+    const granted = Math.min(1, written, reachable)
+    offered.set(offer.name, { granted, written, open })
+    return [{ name: offer.name, terms: offer.terms, share: granted - before.granted }]
   })
 }
 

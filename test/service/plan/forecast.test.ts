@@ -162,7 +162,7 @@ describe('a step that compares variants', () => {
   const terms = offer.parse({ kind: 'coupon', amount: '10 CNY', valid: '7d', expected_redemption: '10%' })
   const step = { id: 'one', channels: ['email'] } as unknown as CompiledStep
   const gift = { ...step, offer: { name: 'gift', terms } }
-  const outlook = { tier: 'only', step: 'one', contacts: 1000, messages: 800 }
+  const outlook = { tier: 'only', step: 'one', contacts: 1000, messages: 800, condition: 0, unknown: 0 }
   const audience = { ...people({ opened: 1000, eligible: 1000, inflow: 0 }), steps: [outlook] }
   const comparing = (variants: CompiledStep['variants'], ...more: CompiledStep[]) => {
     const base = campaign()
@@ -235,14 +235,41 @@ describe('a step that compares variants', () => {
     expect(liability(comparing(variants))).toBe(240_000_000)
     expect(liability(comparing([plain, { name: 'b', share: 0.3, step }]))).toBe(0)
     const later = { ...gift, id: 'two' }
-    // Who was not promised it by a variant is by the step after, whose reach nobody knows.
-    expect(liability(comparing(variants, later))).toBe(240_000_000 + 700_000_000)
+    // Whom a variant did not reach or did not promise it, the step after may, whose reach nobody knows.
+    expect(liability(comparing(variants, later))).toBe(1_000_000_000)
     const grants = (of: CompiledCampaign) => expectedGrants(of, audience as unknown as Audience, none)
     const [, given] = variants
     const name = given?.step.offer?.name ?? ''
     expect(grants(comparing(variants))).toEqual(new Map([[name, 240]]))
     expect(grants(comparing([plain, { name: 'b', share: 0.3, step }]))).toEqual(new Map())
-    expect(grants(comparing(variants, later))).toEqual(new Map([[name, 240 + 700]]))
+    expect(grants(comparing(variants, later))).toEqual(new Map([[name, 1000]]))
+  })
+
+  it('promises what steps give that write to others, and once what they give to the same', () => {
+    const given = (...steps: { channels: string[]; messages: number; condition: number }[]) => {
+      const ids = steps.map((_, at) => `step ${at}`)
+      const outlooks = steps.map((each, at) => ({ ...outlook, ...each, step: ids[at] }))
+      const giving = steps.map(({ channels }, at) => ({ ...gift, channels, id: ids[at] ?? '' }))
+      const base = campaign()
+      const tiers = base.tiers.map((tier) => ({ ...tier, steps: giving }))
+      const counted = { ...audience, steps: outlooks } as unknown as Audience
+      const grants = expectedGrants({ ...base, tiers }, counted, none)
+      expect(expectedCost({ ...base, tiers }, counted, none, () => 0).liability).toBe(
+        (grants.get('gift') ?? 0) * 1_000_000,
+      )
+      return grants.get('gift')
+    }
+    const mail = { channels: ['email'], messages: 800, condition: 0 }
+    // To one segment and to another, as at-risk does.
+    expect(
+      given({ ...mail, messages: 200, condition: 600 }, { ...mail, messages: 100, condition: 700 }),
+    ).toBe(300)
+    // Twice to everybody who has an address, and nobody else has one by that.
+    expect(given(mail, mail, mail)).toBe(800)
+    // To nobody yet, and to whom a second way reaches.
+    expect(given({ channels: ['sms'], messages: 0, condition: 0 }, mail)).toBe(800)
+    expect(given({ channels: ['sms'], messages: 100, condition: 0 }, mail)).toBe(900)
+    expect(given({ channels: ['sms'], messages: 500, condition: 0 }, mail)).toBe(1000)
   })
 })
 
