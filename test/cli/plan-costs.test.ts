@@ -111,6 +111,6 @@ offers: { five: { kind: coupon, amount: 5 CNY, valid: 7d, ${terms} } }
     'five has 2 left, and up to 3 of those who would be taken in now may be promised one. Run `winback import codes',
   )
   expect(await planned('stock: 2', '--locale', 'zh-CN')).toContain(
-    'five：仅剩 2 份，而最多会有 3 人获得承诺。请在活动文件中调高',
+    'five：仅剩 2 份，而本次纳入的联系人最多需发放 3 份。请在活动文件中调高',
   )
 })

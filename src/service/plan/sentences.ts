@@ -271,7 +271,7 @@ export function lackText(
     case 'codes_few':
       return en
         ? `${offer}: ${some} left, for up to ${all} people who would be promised one`
-        : `${offer}：仅剩 ${some} 份，而最多会有 ${all} 人获得承诺`
+        : `${offer}：仅剩 ${some} 份，而本次纳入的联系人最多需发放 ${all} 份`
   }
 }
 
