@@ -117,10 +117,12 @@ export async function readReturned(
   if (!status && recipientsSaid.length === 0) {
     return { outcome: 'ignored', reason: 'an answer of a person or a program, not a notification' }
   }
-  const said = recipientsSaid.flatMap((fields) => judge(fields, mail.text ?? '') ?? [])
-  return said.length === 0
-    ? { outcome: 'ignored', reason: 'a notification that settles nothing' }
-    : { outcome: 'events', events: said.map(({ kind, detail }) => event(kind, detail)).slice(0, 1) }
+  // The first that settles it: our mails have one recipient, and each of a thousand has the whole notice read again.
+  for (const fields of recipientsSaid) {
+    const said = judge(fields, mail.text ?? '')
+    if (said) return { outcome: 'events', events: [event(said.kind, said.detail)] }
+  }
+  return { outcome: 'ignored', reason: 'a notification that settles nothing' }
 }
 
 /**
@@ -222,7 +224,8 @@ function recipientsOfQmail(text: string): ReadonlyMap<string, string>[] {
 function fieldsOf(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>()
   for (const line of text.replace(/\r?\n[ \t]+/g, ' ').split(/\r?\n/)) {
-    const match = /^([A-Za-z-]{1,60}):[ \t]*(.*)$/.exec(line)
+    // Trimmed afterwards: where a pattern asks for blanks and then for anything, a line of them is gone through for each.
+    const match = /^([A-Za-z-]{1,60}):(.*)$/s.exec(line)
     if (match) fields.set((match[1] ?? '').toLowerCase(), (match[2] ?? '').trim())
   }
   return fields

@@ -332,6 +332,14 @@ Body
     ['ends of lines alone', '\n'.repeat(498_000)],
     ['tiny parts', '--b\n\n'.repeat(142_000)],
     ['one long line', 'x'.repeat(900_000)],
+    [
+      'blanks in a field',
+      `--b\nContent-Type: message/feedback-report\n\nVersion:${' '.repeat(200_000)}\u2028`,
+    ],
+    [
+      'blanks in quoted headers',
+      `--b\nContent-Type: message/rfc822\n\nTo:${' '.repeat(90_000)}\u2028\n`.repeat(5),
+    ],
   ])('within a test’s time, where it calls itself a complaint: %s', async (_what, rest) => {
     const mail = `Content-Type: multipart/report; report-type=feedback-report; boundary=b\n\n${rest}`
     expect(await read(mail)).toMatchObject({ outcome: 'refused' })
