@@ -40,6 +40,12 @@ const NOT_THE_MAILBOX =
   /relay|rcpthosts|block(ed|ing|list)|black-?list|spam|denied|policy|reputation|frequen|limit|too many|quota|\bfull\b|authenti|\b(sender|SPF|DKIM|DMARC|PTR|RBL)\b/i
 
 /**
+ * Of the address a mail comes from, which a server looks up or asks for. It says so where it is given a recipient, and why in
+ * words as of one. Exim: `550-Verification failed for <…>`, `550-No Such User Here`, `550 Sender verify failed`.
+ */
+const OF_THE_SENDER = /\bsender('s)? (verif|address|domain)|verification failed (for|while checking) </i
+
+/**
  * Nobody there, in the words of those who say so under another code: Microsoft 365 (5.4.1, of its directory), Outlook.com
  * (5.5.0), Yahoo (554 and none).
  * https://learn.microsoft.com/exchange/mail-flow-best-practices/use-directory-based-edge-blocking
@@ -89,6 +95,7 @@ export function isBadRecipient(said: {
   readonly asked: boolean
 }): boolean {
   const { status, code, text, asked } = said
+  if (OF_THE_SENDER.test(text)) return false
   if (NOBODY_BY_NAME.test(text)) return true
   if (status) {
     const [subject, detail] = status

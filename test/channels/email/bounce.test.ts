@@ -132,6 +132,16 @@ describe('a notification', () => {
           'soft_bounce',
         ] as const,
     ),
+    // Of the sender, whom a server looked up: the first two as Exim's, the reason among its lines.
+    ...[
+      '550-Verification failed for <bounce@shop.example> 550-Unrouteable address 550 Sender verify failed',
+      '550-Verification failed for <bounce@shop.example> 550-Called: 192.0.2.1 550-Sent: RCPT TO:<bounce@shop.example> 550-Response: 550 sorry, no mailbox here by that name (#5.1.1) 550 Sender verify failed',
+      '550 <bounce@shop.example>: Sender address rejected: User unknown in virtual alias table',
+      '550 Sender domain does not exist',
+      "550 The sender's domain does not exist",
+    ].map(
+      (said) => [`Action: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; ${said}`, 'soft_bounce'] as const,
+    ),
     ['Action: failed\nStatus: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox\n  full', 'soft_bounce'],
     ['Action: failed\nStatus: 4.4.1', 'soft_bounce'],
     ['action: FAILED\nstatus: 5.1.10', 'hard_bounce'],

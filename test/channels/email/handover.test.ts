@@ -148,6 +148,15 @@ describe('a reply decides', () => {
     [{ at: 'dot', reply: '550 The recipient may contain a non-existent account' }, 'rejected bad_address'],
     // Exchange and Gmail of the sender, of what a message says, and of somebody who gets much mail.
     [{ at: 'rcpt', reply: '550 5.1.0 Sender denied' }, 'rejected refused'],
+    // Exim of the sender, whom it looked up.
+    [
+      {
+        at: 'rcpt',
+        reply:
+          '550-Verification failed for <bounce@shop.example>\r\n550-No Such User Here\r\n550 Sender verify failed',
+      },
+      'rejected refused',
+    ],
     [{ at: 'dot', reply: '550 5.2.1 Content Filter agent quarantined this message' }, 'rejected refused'],
     [
       { at: 'rcpt', reply: '550 5.2.1 The user you are trying to contact is receiving mail at a rate that' },
