@@ -4,7 +4,8 @@ import { rows, type Session } from '../database/connect.ts'
 import { type Cohort, inCohort } from './cohort.ts'
 import { ladderOf } from './people-sql.ts'
 
-// Messages, counted: what became of each, whether each that should be there is, and what they cost.
+// Messages, counted: what became of each, whether each that should be there is, and what they cost. The ladder puts in order
+// what has been counted: of all messages joined with it PostgreSQL expects a dozen, and looks each one's episode up.
 
 /**
  * `touched(contact_id, touchpoint_id, episode_id, step_id, tier, step, state, reason, channel, deferred)`:
@@ -39,13 +40,14 @@ export async function countTouchpoints(session: Session, cohort: Cohort): Promis
     session,
     sql`
     WITH ${touchedSql(cohort)}
-    SELECT t.tier, t.step, t.state, t.reason, t.deferred, count(*) AS touchpoints
-    FROM touched t
-    JOIN ${ladderOf(cohort.campaign)} l USING (tier, step)
-    LEFT JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
-    WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${inCohort(sql`e.assigned_at`, cohort)})
-    GROUP BY l.place, t.tier, t.step, t.state, t.reason, t.deferred
-    ORDER BY l.place, touchpoints DESC, t.state, t.reason`,
+    SELECT c.* FROM (
+      SELECT t.tier, t.step, t.state, t.reason, t.deferred, count(*) AS touchpoints
+      FROM touched t
+      LEFT JOIN episodes e ON e.contact_id = t.contact_id AND e.episode_id = t.episode_id
+      WHERE e.contact_id IS NULL OR (e.arm <> 'seed' AND ${inCohort(sql`e.assigned_at`, cohort)})
+      GROUP BY t.tier, t.step, t.state, t.reason, t.deferred
+    ) c JOIN ${ladderOf(cohort.campaign)} l USING (tier, step)
+    ORDER BY l.place, c.touchpoints DESC, c.state, c.reason`,
   )
 }
 
@@ -132,14 +134,15 @@ export async function sumCosts(session: Session, cohort: Cohort): Promise<CostCe
   return await rows<CostCell>(
     session,
     sql`
-    SELECT p.tier, p.step, l.channel, l.kind, e.version, e.arm, sum(l.amount)::float8 AS amount,
-      coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::float8 AS matured
-    FROM steps p
-    JOIN ${ladderOf(cohort.campaign)} o USING (tier, step)
-    JOIN ledger l ON l.step_id = p.step_id
-    JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id
-    WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${inCohort(sql`e.assigned_at`, cohort)}
-    GROUP BY o.place, p.tier, p.step, l.channel, l.kind, e.version, e.arm
-    ORDER BY o.place, l.channel, l.kind, e.arm, e.version`,
+    SELECT c.* FROM (
+      SELECT p.tier, p.step, l.channel, l.kind, e.version, e.arm, sum(l.amount)::float8 AS amount,
+        coalesce(sum(l.amount) FILTER (WHERE e.window_ends_at <= ${cohort.now}), 0)::float8 AS matured
+      FROM steps p
+      JOIN ledger l ON l.step_id = p.step_id
+      JOIN episodes e ON e.contact_id = l.contact_id AND e.episode_id = l.episode_id
+      WHERE p.campaign = ${cohort.campaign} AND l.booked_at <= ${cohort.now} AND ${inCohort(sql`e.assigned_at`, cohort)}
+      GROUP BY p.tier, p.step, l.channel, l.kind, e.version, e.arm
+    ) c JOIN ${ladderOf(cohort.campaign)} o USING (tier, step)
+    ORDER BY o.place, c.channel, c.kind, c.arm, c.version`,
   )
 }

@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Database, execute } from '../../src/database/connect.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { readCost } from '../../src/reports/cost.ts'
 import { readLift } from '../../src/reports/lift.ts'
+import { countTouchpoints } from '../../src/reports/messages-sql.ts'
 import { readOffers } from '../../src/reports/offers.ts'
 import { readReport } from '../../src/reports/overview.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
@@ -69,6 +70,24 @@ describe('a tier that a later version put before the others', () => {
     expect(overview.touchpoints.filter(({ step }) => step === 'remind')).toHaveLength(2)
     expect(places(overview.cost.lines)).toEqual(INORDER)
     expect(places((await readCost(database, question)).lines)).toEqual(INORDER)
+  })
+
+  it('has episodes read once and not looked up for each message', async () => {
+    for (const table of ['steps', 'episodes', 'touchpoint_records'])
+      await execute(database, sql`ANALYZE ${sql.identifier(table)}`)
+    const [before, after] = await transaction(database, async (tx) => {
+      const lookUps = () =>
+        rows<{ times: number }>(
+          tx,
+          sql`SELECT idx_scan AS times FROM pg_stat_xact_user_tables
+              WHERE schemaname = current_schema() AND relname = 'episodes'`,
+        )
+      // The connection has those of before until it tells the server of them.
+      const already = await lookUps()
+      await countTouchpoints(tx, { campaign: 'grown', now: NOW })
+      return [already, await lookUps()]
+    })
+    expect(after).toEqual(before)
   })
 
   it('stands before them where variants are compared', async () => {
