@@ -1,28 +1,14 @@
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import {
-  chownSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
+import { dataOf, lastLines, makeData, passwordOf } from './embedded-data.ts'
 import { type Home, openBinaries, openHome } from './embedded-home.ts'
 import { takePort } from './embedded-port.ts'
-import { createWhole, isAlive, isLiving, startOf, takeLock } from './lock-file.ts'
+import { isAlive, isLiving, startOf, takeLock } from './lock-file.ts'
 
 /** A hold on the embedded server, shared by every process that works in the same directory. */
 export interface Embedded {
@@ -47,7 +33,6 @@ const KEEPER = 'winback keeper'
 /** Milliseconds: crash recovery may have a gigabyte of log to go through. */
 const START_PATIENCE = 300_000
 const STOP_PATIENCE = 120_000
-const DISCARD_PATIENCE = 30_000
 const LOG_LIMIT = 10_000_000
 /** Milliseconds before another try to start a server that died: the first time, and at most. */
 const RETRY = { first: 500, longest: 30_000 }
@@ -143,7 +128,7 @@ async function ensureRunning(home: Home, durable: boolean, wanted?: number): Pro
       const keeper = await tryConnect(url)
       if (keeper) return { url, pid, port, keeper }
     } else {
-      if (!existsSync(dataOf(home))) await initialise(home, password, durable)
+      if (!existsSync(dataOf(home))) await makeData(home, password, durable)
       await start(home, durable, wanted)
     }
     if (performance.now() > deadline) {
@@ -177,75 +162,6 @@ async function tryConnect(url: string): Promise<Keeper | undefined> {
       })
     }
     return undefined
-  }
-}
-
-/**
- * Runs a program in a session of its own: Ctrl-C at a terminal would reach it, too, and initdb takes a try that was ended by it
- * for a machine that offers less.
- * @returns what it wrote where it failed, or why it could not be started
- */
-async function failureOf(
-  program: string,
-  options: readonly string[],
-  home: Home,
-): Promise<string | undefined> {
-  const child = spawn(program, options, {
-    ...home.account,
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // The host's locale may not exist for these binaries; its time zone would end up in the configuration.
-    env: { LC_ALL: 'C', TZ: 'UTC' },
-  })
-  const said = Promise.all([text(child.stdout), text(child.stderr)])
-  const [code] = await once(child, 'close').catch((error: unknown) => [messageOf(error)])
-  return code === 0 ? undefined : (await said).join('') || String(code)
-}
-
-/** In a directory of its own and renamed at the end, so that a half-made one is never started. */
-async function initialise(home: Home, password: string, durable: boolean): Promise<void> {
-  for (const name of readdirSync(home.directory)) {
-    if (name.startsWith('making-')) await discard(join(home.directory, name))
-  }
-  const making = join(home.directory, `making-${process.pid}`)
-  const data = join(making, 'data')
-  const secret = join(making, 'secret')
-  mkdirSync(making, { mode: 0o700 })
-  writeFileSync(secret, password, { mode: 0o600 })
-  if ('uid' in home.account) {
-    chownSync(making, home.account.uid, home.account.gid)
-    chownSync(secret, home.account.uid, home.account.gid)
-  }
-  const initdb = join(openBinaries(home), 'bin', 'initdb')
-  const options = [
-    ...['--pgdata', data, '--username', 'winback', '--pwfile', secret, '--auth', 'scram-sha-256'],
-    // The provider that is compiled in: no locale of the host is needed, and none can change under an index.
-    ...['--encoding', 'UTF8', '--locale-provider', 'builtin', '--locale', 'C.UTF-8', '--no-instructions'],
-    ...(durable ? [] : ['--no-sync']),
-  ]
-  const failure = await failureOf(initdb, options, home)
-  if (failure !== undefined) {
-    await discard(making)
-    throw new WinbackError('database.embedded', `initdb failed:\n${lastLines(failure)}`, {
-      remedy: 'Mend what it names, or set DATABASE_URL to a PostgreSQL of your own.',
-    })
-  }
-  renameSync(data, dataOf(home))
-  rmSync(making, { recursive: true, force: true })
-}
-
-/** Removes what initdb made, also where one whose caller was killed still writes there: without its files, it ends. */
-async function discard(making: string): Promise<void> {
-  const deadline = performance.now() + DISCARD_PATIENCE
-  for (;;) {
-    try {
-      rmSync(making, { recursive: true, force: true })
-      return
-    } catch (error) {
-      if (codeOf(error) !== 'ENOTEMPTY' || performance.now() > deadline) throw error
-      await delay(20)
-    }
   }
 }
 
@@ -389,15 +305,6 @@ function isOurs(pid: number, data: string): boolean {
   }
 }
 
-/** Made once and before the data, so that whoever makes the data uses this one. */
-function passwordOf(home: Home): string {
-  const file = join(home.directory, 'password')
-  // A full disk or a power cut left it empty: while there is no data, nobody has used it.
-  if (!existsSync(dataOf(home)) && statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file)
-  if (!existsSync(file)) createWhole(file, randomBytes(24).toString('hex'))
-  return readFileSync(file, 'utf8').trim()
-}
-
 /** What is to be done where the system lets nobody write, by its code. */
 const UNWRITABLE: Readonly<Record<string, string>> = {
   ENOSPC: 'Make room on its disk, and run this again: what is in the database stays as it is.',
@@ -424,14 +331,6 @@ function broken(home: Home, what: string): WinbackError {
     location: { file: log },
     remedy: 'Mend what its log names, or set DATABASE_URL to a PostgreSQL of your own.',
   })
-}
-
-function lastLines(text: string): string {
-  return text.trimEnd().split('\n').slice(-8).join('\n')
-}
-
-function dataOf(home: Home): string {
-  return join(home.directory, 'data')
 }
 
 function urlOf(port: number, password: string): string {
