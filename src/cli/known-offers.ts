@@ -3,6 +3,7 @@ import type { VersionText } from '../config/compiled.ts'
 import { findCampaigns, salvageApplied } from '../config/load.ts'
 import { appliedNames } from '../config/versions.ts'
 import type { CampaignOffer } from '../offers/import.ts'
+import { hasImportedCodes } from '../offers/offers.ts'
 import { openQuietRuntime } from './quiet-runtime.ts'
 import type { DatabaseContext } from './workspace.ts'
 
@@ -17,7 +18,7 @@ export async function knownOffers(context: DatabaseContext): Promise<CampaignOff
   const add = (campaign: string, offers: VersionText['definition']['offers'] = {}) => {
     for (const [offer, terms] of Object.entries(offers)) {
       const name = `${campaign}.${offer}`
-      const imported = terms.deliver === 'code' && terms.codes === 'imported'
+      const imported = hasImportedCodes(terms)
       found.set(name, { campaign, offer, imported: imported || found.get(name)?.imported === true })
     }
   }

@@ -3,7 +3,7 @@ import { earlier } from '../clock.ts'
 import { bigints, ofAnyLength } from '../database/arrays.ts'
 import { execute, preparedRows, rows, type Session, type Transaction } from '../database/connect.ts'
 import { generateCode, normaliseCode } from './codes.ts'
-import { expectedOf, faceOf, type Offer } from './offers.ts'
+import { expectedOf, faceOf, hasImportedCodes, type Offer } from './offers.ts'
 
 // Grants as they are made, set-wise. A grant is reserved together with the touchpoint's other reservations, and becomes
 // granted or is given back once it is known whether the message went out (conclusion.ts). The grant of an episode is decided
@@ -136,8 +136,8 @@ export async function foreseeGrant(
     sql`SELECT taken FROM offer_stocks WHERE campaign = ${campaign} AND offer = ${name}`,
   )
   if ((place?.taken ?? 0) >= (stock ?? Number.POSITIVE_INFINITY)) return { refused: 'stock' }
-  const imported = terms.deliver === 'code' && terms.codes === 'imported'
-  if (imported && (await freeCodes(session, offer, now, 1)).length === 0) return { refused: 'codes' }
+  if (hasImportedCodes(terms) && (await freeCodes(session, offer, now, 1)).length === 0)
+    return { refused: 'codes' }
   return 'fresh'
 }
 
@@ -315,8 +315,7 @@ async function insertGrants(
 ): Promise<Map<number, Grant>> {
   const { terms, campaign, name, stepId } = offer
   const byCode = terms.deliver === 'code'
-  const imported = byCode && terms.codes === 'imported'
-  const codes = imported
+  const codes = hasImportedCodes(terms)
     ? await freeCodes(tx, offer, now, wanted.length)
     : wanted.map(() => ({ shown: byCode ? generateCode() : null, expiresAt: null }))
   const served = wanted.slice(0, codes.length)

@@ -24,6 +24,11 @@ export function offerVariables(kind: OfferKind, deliver: OfferTerms['deliver']):
   return own.map((name) => `offer.${name}`)
 }
 
+/** Whether it comes as a code that was imported: then there are no more than codes. */
+export function hasImportedCodes({ deliver, codes }: Pick<OfferTerms, 'deliver' | 'codes'>): boolean {
+  return deliver === 'code' && codes === 'imported'
+}
+
 /** Integer micros one redemption costs at face value. */
 export function faceOf(terms: Offer): number {
   switch (terms.kind) {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { later } from '../clock.ts'
 import { rows, type Session } from '../database/connect.ts'
-import type { Offer } from './offers.ts'
+import { hasImportedCodes, type Offer } from './offers.ts'
 
 // What is left of the offers of a campaign, and whether it will last.
 
@@ -69,7 +69,7 @@ export type Lack =
 /** All that a pool lacks, the first to be mended first; a tenth left is low. Pure. */
 export function lacksOf({ terms, taken, codes, free, ending }: Pool): Lack[] {
   const { stock } = terms
-  const imported = terms.deliver === 'code' && terms.codes === 'imported'
+  const imported = hasImportedCodes(terms)
   const found: [Lack, boolean][] = [
     ['stock_out', stock !== undefined && taken >= stock],
     ['never_imported', imported && codes === 0],
@@ -138,7 +138,7 @@ const RAISE = 'Raise `stock` in the campaign file and apply it, or let the step 
 function tooFewFor(promises: number, pool: Pool): OfferShortage | undefined {
   const { campaign, offer, terms, taken, free } = pool
   const inStock = Math.max(0, (terms.stock ?? Number.POSITIVE_INFINITY) - taken)
-  const imported = terms.deliver === 'code' && terms.codes === 'imported'
+  const imported = hasImportedCodes(terms)
   const left = imported ? Math.min(inStock, free) : inStock
   if (promises <= left) return undefined
   const name = `${campaign}.${offer}`

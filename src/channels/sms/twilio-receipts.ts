@@ -28,7 +28,7 @@ const KINDS: Readonly<Record<string, EventKind>> = {
 /** Error codes of numbers that are nobody's, or cannot take text. */
 const GONE = ['21211', '21614', '30005', '30006']
 /** The person has told Twilio to let nothing more through, some time before: no complaint of this message. */
-const REFUSING = ['21610']
+export const OPTED_OUT = 21610
 
 /**
  * Twilio signs the URL it was given, whatever a proxy has made of it since: by us in one spelling (a host in small letters,
@@ -79,7 +79,7 @@ export function readTwilioReceipts(
       ? reported
       : GONE.includes(code)
         ? 'hard_bounce'
-        : REFUSING.includes(code)
+        : code === String(OPTED_OUT)
           ? 'unsubscribed'
           : reported
   const event = {

@@ -7,7 +7,7 @@ import { referenceOf } from '../reference.ts'
 import { priceOf, renderSms, type SmsContent } from './content.ts'
 import { parsePhone } from './phone.ts'
 import type { TwilioSettings } from './settings.ts'
-import { readTwilioReceipts } from './twilio-receipts.ts'
+import { OPTED_OUT, readTwilioReceipts } from './twilio-receipts.ts'
 
 // Twilio's Messages resource of API version 2010-04-01. It recognises no repeat.
 
@@ -31,8 +31,6 @@ const NO_SENDER = [21212, 21601, 21603, 21659, 21660, 21661, 21701, 21703, 21704
 const FULL = 21611
 /** No number to send from for where this one is, or no permission to send there: the account may be given either. */
 const NONE_FOR_IT = [21606, 21408]
-/** The person has told Twilio to let nothing more through. */
-const OPTED_OUT = 21610
 /** Bodies that are missing, too long or not to be sent. */
 const BAD_BODIES = [21602, 21617, 21619, 30007]
 
