@@ -280,11 +280,14 @@ describe('switches', () => {
     try {
       await other.query('BEGIN')
       await other.query(`INSERT INTO switches VALUES ('campaign', 'graded', 'stopped', 's', '2026-11-25')`)
-      // The pause sees no switch, and waits for the row the other is about to commit.
-      const paused = pause(database, campaign, { reason: 'p', clock })
+      // The pause sees no switch, and waits for the row the other is about to commit. It may be refused before the
+      // commit's own answer is here, so what is expected of it stands before.
+      const refused = expect(pause(database, campaign, { reason: 'p', clock })).rejects.toMatchObject({
+        code: 'switch.stopped',
+      })
       await untilWaiting(database)
       await other.query('COMMIT')
-      await expect(paused).rejects.toMatchObject({ code: 'switch.stopped' })
+      await refused
     } finally {
       other.release()
     }
