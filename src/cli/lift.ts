@@ -12,8 +12,8 @@ import {
   type ExperimentResult,
   emptySums,
   judgeExperiment,
-} from '../reports/experiment.ts'
-import { formatExperiment } from '../reports/experiment-text.ts'
+} from '../reports/lift/experiment.ts'
+import { formatExperiment } from '../reports/lift/experiment-text.ts'
 import { EXIT } from './failure.ts'
 import { chooseLocale, sayIn } from './locale.ts'
 import { count, type Outcome } from './output.ts'
