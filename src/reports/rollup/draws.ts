@@ -5,7 +5,7 @@ import { type Earned, marginWithin } from '../margins.ts'
 import { type CohortDay, literal } from './cohort-day.ts'
 
 // Of one cohort day, what was drawn after the assignment: tiers' own arms and variants of steps. Over the temporary tables
-// of rollup-sql.ts, each by the window that began with its draw.
+// of cohort-sql.ts, each by the window that began with its draw.
 
 /**
  * What the episode of `of` has cost since `from`: by steps of the tier, by those of later tiers and by those that the return

@@ -2,7 +2,7 @@ import { type SQL, sql } from 'drizzle-orm'
 import { type CohortDay, literal } from './cohort-day.ts'
 
 // Of one cohort day, what became of its messages, and what providers said of those that failed. Over the temporary tables of
-// rollup-sql.ts.
+// cohort-sql.ts.
 
 /** The last message before a recall is the one it is attributed to, where it was one of ours. */
 export function countMessages({ campaign, day }: CohortDay): SQL {
