@@ -88,8 +88,8 @@ const ALLOWED: Record<string, readonly string[]> = {
 
 /** Packages that stay in one place, and where. */
 const PACKAGES: Record<string, RegExp> = {
-  yaml: /^config\//,
-  '@marcbachmann/cel-js': /^config\//,
+  yaml: /^config\/documents\//,
+  '@marcbachmann/cel-js': /^config\/conditions\//,
   nodemailer: /^channels\/email\//,
   'web-push': /^channels\/push\//,
   handlebars: /^channels\/(renderer|templates)/,

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { readDocument } from '../../config/document.ts'
-import { problemsOf } from '../../config/issues.ts'
+import { readDocument } from '../../config/documents/document.ts'
+import { problemsOf } from '../../config/documents/issues.ts'
 import type { ImportSummary } from '../../contacts/files/file-import.ts'
 import { type ImportMapping, importMapping } from '../../contacts/files/mapping.ts'
 import {

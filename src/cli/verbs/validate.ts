@@ -1,13 +1,13 @@
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseTemplates, type TemplateSet } from '../../channels/templates.ts'
+import { formatProblems } from '../../config/documents/problems.ts'
 import {
   findCampaigns,
   type InspectedWorkspace,
   inspectCampaign,
   inspectWorkspace,
 } from '../../config/load.ts'
-import { formatProblems } from '../../config/problems.ts'
 import { doubting, type Yardstick } from '../../config/yardstick.ts'
 import { type Problem, WinbackError } from '../../errors.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'

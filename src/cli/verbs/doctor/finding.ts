@@ -1,4 +1,4 @@
-import { formatProblem } from '../../../config/problems.ts'
+import { formatProblem } from '../../../config/documents/problems.ts'
 import { ConfigError, messageOf } from '../../../errors.ts'
 import { cellsOf, wrap } from '../../../reports/layout.ts'
 import type { Language } from '../../../reports/words.ts'

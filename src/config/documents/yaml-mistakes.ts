@@ -11,7 +11,7 @@ import {
   visit,
   type YAMLError,
 } from 'yaml'
-import type { Location, Problem } from '../errors.ts'
+import type { Location, Problem } from '../../errors.ts'
 import { fullWidthHint } from './full-width.ts'
 import { looksSecret } from './in-clear.ts'
 

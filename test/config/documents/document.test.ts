@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { formatPath, readDocument } from '../../src/config/document.ts'
+import { formatPath, readDocument } from '../../../src/config/documents/document.ts'
 
 const place = ({ line, column }: { line?: number; column?: number }) => `${line}:${column}`
 

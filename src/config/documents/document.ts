@@ -13,7 +13,7 @@ import {
   type Scalar,
   type YAMLMap,
 } from 'yaml'
-import { type Location, messageOf, type Problem } from '../errors.ts'
+import { type Location, messageOf, type Problem } from '../../errors.ts'
 import { fullWidthHint, mendFullWidth } from './full-width.ts'
 import { aliasTargets, findMistakes } from './yaml-mistakes.ts'
 

@@ -1,4 +1,4 @@
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../../errors.ts'
 
 // Secrets that somebody wrote into a file in clear. They are refused, and what is said of the file does not repeat them: it
 // ends in logs, in the pages of a build server, and in what is sent to whoever is asked for help. The file may be none that

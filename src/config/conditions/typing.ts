@@ -1,6 +1,6 @@
 import type { ASTNode } from '@marcbachmann/cel-js'
+import { nearest } from '../nearest-name.ts'
 import type { Arithmetic, Comparison, Expression, Literal, Type } from './expression.ts'
-import { nearest } from './nearest-name.ts'
 import {
   type Context,
   checkFact,

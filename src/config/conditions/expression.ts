@@ -1,4 +1,4 @@
-import type { Fact } from './fact.ts'
+import type { Fact } from '../fact.ts'
 
 // A condition as a small typed tree: nothing but what has a meaning in SQL. parser.ts makes it, conditions.ts compiles it.
 

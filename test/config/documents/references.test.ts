@@ -2,10 +2,10 @@ import { createECDH, generateKeyPairSync } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { environmentFrom } from '../../src/config/environment.ts'
-import { readWorkspace } from '../../src/config/load.ts'
-import { scratchDirectory } from '../support/scratch.ts'
-import { WORKSPACE_YAML } from './support/samples.ts'
+import { environmentFrom } from '../../../src/config/environment.ts'
+import { readWorkspace } from '../../../src/config/load.ts'
+import { scratchDirectory } from '../../support/scratch.ts'
+import { WORKSPACE_YAML } from '../support/samples.ts'
 
 const folder = scratchDirectory()
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })

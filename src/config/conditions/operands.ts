@@ -1,8 +1,8 @@
 import type { ASTNode } from '@marcbachmann/cel-js'
+import type { Fact, FactCatalogue, FactType } from '../fact.ts'
+import { parseInstant, parseSpan } from '../instants.ts'
+import { nearest } from '../nearest-name.ts'
 import type { Expression, Literal, Type } from './expression.ts'
-import type { Fact, FactCatalogue, FactType } from './fact.ts'
-import { parseInstant, parseSpan } from './instants.ts'
-import { nearest } from './nearest-name.ts'
 
 // The leaves of a condition: constants and facts.
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { environmentFrom } from '../../src/config/environment.ts'
-import { shownLine } from '../../src/config/in-clear.ts'
-import { readWorkspace } from '../../src/config/load.ts'
-import { formatProblems } from '../../src/config/problems.ts'
-import { WORKSPACE_YAML } from './support/samples.ts'
+import { shownLine } from '../../../src/config/documents/in-clear.ts'
+import { formatProblems } from '../../../src/config/documents/problems.ts'
+import { environmentFrom } from '../../../src/config/environment.ts'
+import { readWorkspace } from '../../../src/config/load.ts'
+import { WORKSPACE_YAML } from '../support/samples.ts'
 
 /** All that is said of a workspace file: at a terminal and as JSON. */
 function said(text: string): string {

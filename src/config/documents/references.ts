@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { type Problem, whyUnreadable } from '../errors.ts'
+import { type Problem, whyUnreadable } from '../../errors.ts'
+import type { Environment } from '../environment.ts'
+import { nearest } from '../nearest-name.ts'
+import { ownChannels } from '../workspace.ts'
 import { formatPath, type Path, type SourceDocument, valueAt } from './document.ts'
-import type { Environment } from './environment.ts'
 import { IN_CLEAR } from './in-clear.ts'
-import { nearest } from './nearest-name.ts'
 import { secretsOf } from './secrets.ts'
-import { ownChannels } from './workspace.ts'
 
 // References in winback.yaml: ${NAME}, ${NAME:-value} and ${file:path}. They are filled in after the YAML is parsed,
 // so that no secret can change the shape of the file, and before the schema sees it.

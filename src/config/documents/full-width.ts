@@ -1,4 +1,4 @@
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../../errors.ts'
 
 // Punctuation as Chinese and Japanese input methods, and word processors, write it. To a person it looks right, to YAML
 // and CEL it is a letter like any other: so it is named, where it is what is wrong.

@@ -1,4 +1,4 @@
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../../errors.ts'
 
 // A key that was misspelt, or stands a level off, is wrong where it is and missing where it belongs: one mistake.
 

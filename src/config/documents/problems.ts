@@ -1,4 +1,4 @@
-import type { Problem } from '../errors.ts'
+import type { Problem } from '../../errors.ts'
 import { IN_CLEAR, shownLine } from './in-clear.ts'
 
 // Problems in text, each with its place and, where there is one, the name that may have been meant.

@@ -1,5 +1,5 @@
-import type { Problem } from '../errors.ts'
-import { finding } from './checks/findings.ts'
+import type { Problem } from '../../errors.ts'
+import { finding } from '../checks/findings.ts'
 import type { Path, SourceDocument } from './document.ts'
 
 // How much a file may hold. Far beyond what anybody keeps an eye on by hand; what is checked, compiled and run for each

@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module'
 import type { ASTNode, Environment, ParseError } from '@marcbachmann/cel-js'
+import { firstFullWidth, fullWidthHint } from '../documents/full-width.ts'
+import type { FactCatalogue } from '../fact.ts'
+import { parseDuration } from '../quantities.ts'
 import type { ExpressionProblem, ParsedCondition } from './expression.ts'
-import type { FactCatalogue } from './fact.ts'
-import { firstFullWidth, fullWidthHint } from './full-width.ts'
-import { parseDuration } from './quantities.ts'
 import { findSlip, loneBracket } from './slips.ts'
 import { checkNode } from './typing.ts'
 

@@ -1,12 +1,12 @@
 import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { compileCondition } from '../../src/config/conditions.ts'
-import { factCatalogue } from '../../src/config/facts.ts'
-import { workspace } from '../../src/config/workspace.ts'
-import { rows as query } from '../../src/database/connect.ts'
-import { freshDatabase } from '../support/database.ts'
-import { evaluateCondition } from './support/oracle.ts'
+import { compileCondition } from '../../../src/config/conditions/conditions.ts'
+import { factCatalogue } from '../../../src/config/facts.ts'
+import { workspace } from '../../../src/config/workspace.ts'
+import { rows as query } from '../../../src/database/connect.ts'
+import { freshDatabase } from '../../support/database.ts'
+import { evaluateCondition } from '../support/oracle.ts'
 
 // Compiled SQL against cel-js' evaluator: generated conditions over generated rows.
 

@@ -1,8 +1,8 @@
 import { type SQL, sql } from 'drizzle-orm/sql'
-import type { Condition } from './compiled.ts'
+import type { Condition } from '../compiled.ts'
+import { type FactCatalogue, instant } from '../fact.ts'
+import { FIRST_INSTANT, LAST_INSTANT } from '../instants.ts'
 import type { Expression, ExpressionProblem, Literal, ParsedCondition } from './expression.ts'
-import { type FactCatalogue, instant } from './fact.ts'
-import { FIRST_INSTANT, LAST_INSTANT } from './instants.ts'
 import { parseCondition } from './parser.ts'
 
 // Conditions as SQL. The meaning is CEL's, with three rules of our own (evaluateCondition in test/config/support/oracle.ts has the same):

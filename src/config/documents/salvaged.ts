@@ -1,5 +1,5 @@
-import type { Enter } from './entering.ts'
-import type { Allowance, Amount, Band, LocalWindow, Rate } from './quantities.ts'
+import type { Enter } from '../entering.ts'
+import type { Allowance, Amount, Band, LocalWindow, Rate } from '../quantities.ts'
 
 /** A document of which any part may be missing, because it was wrong: what the checks are given. */
 export type Salvaged<T> = T extends Allowance | Amount | Band | Enter | LocalWindow | Rate
