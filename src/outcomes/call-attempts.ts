@@ -115,7 +115,11 @@ export type AttemptAnswer =
       /** A call that a person is to make now. */
       readonly care: boolean
     }
-  | { readonly outcome: 'repeated' }
+  | {
+      readonly outcome: 'repeated'
+      /** What was recorded, where the repeat says something else of the call. */
+      readonly before: string | undefined
+    }
   | { readonly outcome: 'unknown' }
 
 /**
@@ -133,11 +137,7 @@ export async function recordAttempt(
   const held = await holdCall(tx, key, ends !== undefined, terms.reached)
   if (!held) return { outcome: 'unknown' }
   const attemptNo = held.attempts + 1
-  const known = attempt.reason !== undefined && isLeavingReason(attempt.reason)
-  const reason = attempt.reason === undefined ? null : known ? attempt.reason : 'other'
-  const said = [...(attempt.reason !== undefined && !known ? [attempt.reason] : []), attempt.notes]
-  const noted = said.filter((text) => text !== undefined).join('\n')
-  const notes = noted === '' ? null : storable(noted)
+  const { reason, notes } = keptOf(attempt)
   const following = followAttempt(attempt, attemptNo, terms.attempts)
   const next = following.state === 'open' ? following.nextAttemptAt : null
   const added = await execute(
@@ -150,7 +150,7 @@ export async function recordAttempt(
           ${next})
         ON CONFLICT (contact_id, call_id, event_id) DO NOTHING`,
   )
-  if (added === 0) return { outcome: 'repeated' }
+  if (added === 0) return (await findRepeat(tx, key, attempt)) ?? { outcome: 'unknown' }
   const open = held.state === 'open' || held.state === 'claimed'
   await execute(
     tx,
@@ -173,6 +173,18 @@ export async function recordAttempt(
     (ends === 'negative' || attempt.outcome === 'handed_over')
   if (care) await openCare(tx, now, key)
   return { outcome: 'recorded', ends, care }
+}
+
+/** Reason and notes as they are kept: a reason that is none of the list is `other`, and stands in the notes. */
+function keptOf({ reason, notes }: Attempt): Pick<AttemptMade, 'reason' | 'notes'> {
+  const known = reason !== undefined && isLeavingReason(reason)
+  const noted = [...(reason !== undefined && !known ? [reason] : []), notes]
+    .filter((text) => text !== undefined)
+    .join('\n')
+  return {
+    reason: reason === undefined ? null : known ? reason : 'other',
+    notes: noted === '' ? null : storable(noted),
+  }
 }
 
 /** Whether somebody else has the call by now: who tells late of an attempt takes it from nobody. */
@@ -236,14 +248,25 @@ async function openCare(tx: Transaction, now: Date, key: CallKey): Promise<void>
   )
 }
 
-/** Whether an attempt was recorded before. */
-export async function isRecorded(tx: Transaction, key: CallKey, eventId: string): Promise<boolean> {
-  const found = await execute(
+/** The attempt as a repeat; undefined where it was not recorded before. */
+export async function findRepeat(
+  tx: Transaction,
+  key: CallKey,
+  attempt: Attempt,
+): Promise<(AttemptAnswer & { readonly outcome: 'repeated' }) | undefined> {
+  type Said = Pick<AttemptMade, 'outcome' | 'reason' | 'seconds' | 'sentiment' | 'notes'>
+  const [found] = await rows<Said & Pick<AttemptMade, 'nextAttemptAt'>>(
     tx,
-    sql`SELECT FROM call_attempts
-        WHERE contact_id = ${key.contactId} AND call_id = ${key.callId} AND event_id = ${storable(eventId)}`,
+    sql`SELECT outcome, reason, seconds, sentiment, notes, next_attempt_at AS "nextAttemptAt" FROM call_attempts
+        WHERE contact_id = ${key.contactId} AND call_id = ${key.callId} AND event_id = ${storable(attempt.eventId)}`,
   )
-  return found > 0
+  if (!found) return undefined
+  const { outcome, seconds, sentiment = null, nextAttemptAt: next = found.nextAttemptAt } = attempt
+  const said: Said = { outcome, seconds, sentiment, ...keptOf(attempt) }
+  const same =
+    (Object.keys(said) as (keyof Said)[]).every((field) => said[field] === found[field]) &&
+    (found.nextAttemptAt === null || next?.getTime() === found.nextAttemptAt.getTime())
+  return { outcome: 'repeated', before: same ? undefined : found.outcome }
 }
 
 /** The call a robot was told of by its touchpoint; undefined where it is not (or not yet) there. */

@@ -12,8 +12,8 @@ import {
   type AttemptAnswer,
   type AttemptMade,
   findDoubtedCall,
+  findRepeat,
   findRobotCall,
-  isRecorded,
   readAttempts,
   recordAttempt,
 } from '../outcomes/call-attempts.ts'
@@ -134,7 +134,7 @@ async function conclude(
   const settings = workspace.channels.callback
   const terms = { wage: parsePrice(settings?.wage ?? '0'), attempts: settings?.attempts ?? 3 }
   const listed = attempt.outcome === 'wrong_number' && (await listWrong(tx, now, reporting, key, attempt))
-  if (listed === 'repeated') return { outcome: 'repeated' }
+  if (typeof listed === 'object') return listed
   const reached = listed ? suppressedCarriers() : undefined
   const answer = await recordAttempt(tx, now, key, attempt, { ...terms, reached })
   if (answer.outcome !== 'recorded') return answer
@@ -152,19 +152,19 @@ async function conclude(
  * Puts a wrong number on the list before its call is locked, in the order a bounce of the number takes: each would wait
  * for the other else. The number is the one the call shows as the report comes: what others record of it meanwhile changes
  * which it shows next, and not which was rung.
- * @returns whether it was not there before
+ * @returns whether it was not there before, or the answer where the report is a repeat
  */
 async function listWrong(
   tx: Transaction,
   now: Date,
   reporting: Part['reporting'],
   key: CallKey,
-  { eventId, phone }: Attempt,
-): Promise<boolean | 'repeated'> {
+  attempt: Attempt,
+): Promise<boolean | AttemptAnswer> {
   await keepContacts(tx, sql`c.contact_id = ${key.contactId}`)
   // Whoever has taken the number off the list since means it: a repeat puts it there no more.
-  if (await isRecorded(tx, key, eventId)) return 'repeated'
-  return await listCalled(tx, now, reporting('callback'), { ...key, said: phone })
+  const repeat = await findRepeat(tx, key, attempt)
+  return repeat ?? (await listCalled(tx, now, reporting('callback'), { ...key, said: attempt.phone }))
 }
 
 /**
@@ -190,7 +190,7 @@ export async function takeCallReports(
     const answer = await transaction(runtime.database, async (tx) => {
       const key = await findRobotCall(tx, { contactId, touchpointId })
       if (key) return await conclude(tx, runtime, key, { ...attempt, at, by: 'robot' })
-      return (await isGone(tx, contactId)) ? { outcome: 'repeated' as const } : undefined
+      return (await isGone(tx, contactId)) ? { outcome: 'repeated' as const, before: undefined } : undefined
     })
     if (!answer || answer.outcome === 'unknown') {
       const reason = `calls.${index}: the robot has no such call, or not yet; what came before it is recorded`

@@ -225,6 +225,31 @@ describe('without a script', () => {
     const zone = shop.runtime.workspace.timezone
     expect(next?.at.toLocaleString('sv', { timeZone: zone })).toBe('2026-03-12 10:00:00')
   })
+
+  it('takes another report by the same form for none, says so, and records it once it is sent anew', async () => {
+    clock.advance(60)
+    const before = (await attempts()).length
+    const made = async () => (await attempts()).slice(before)
+    const place = placeOf(await post('/calls/next', 'ada'))
+    const attempt = /name="attempt" value="([^"]+)"/.exec(await (await get(place, 'ada')).text())?.[1] ?? ''
+    expect(noteOf(await post(`${place}/outcome`, 'ada', { outcome: 'no_answer', attempt }))).toBe('Recorded.')
+    // As in a second tab, which was open before.
+    const wish = { outcome: 'wrong_number', notes: 'is a baker', attempt }
+    const answer = await post(`${place}/outcome`, 'ada', wish)
+    const page = await answer.text()
+    expect(answer.status).toBe(422)
+    expect(page).toContain('recorded before, as “No answer”, and what stands here was not')
+    expect(page).toContain('>is a baker</textarea>')
+    expect(await made()).toMatchObject([{ outcome: 'no_answer' }])
+    clock.advance(60)
+    const anew = /name="attempt" value="([^"]+)"/.exec(page)?.[1] ?? ''
+    expect(noteOf(await post(`${place}/outcome`, 'ada', { ...wish, attempt: anew }))).toBe('Recorded.')
+    await post(`${place}/outcome`, 'ada', { ...wish, attempt: anew })
+    expect(await made()).toMatchObject([
+      { outcome: 'no_answer' },
+      { outcome: 'wrong_number', notes: 'is a baker' },
+    ])
+  })
 })
 
 test('a report that cannot be taken is shown again with all that was typed, in the language of who typed it', async () => {

@@ -216,7 +216,8 @@ function Report({
 }) {
   const { say, language, user, runtime, form } = visit
   const zone = runtime.workspace.timezone
-  const attempt = form.get('attempt') ?? `${callIdOf(call)} ${call.attempts + 1}`
+  const sent = refused?.field === 'attempt' ? null : form.get('attempt')
+  const attempt = sent ?? `${callIdOf(call)} ${call.attempts + 1}`
   // Whose call it is no longer is told no number that they did not have.
   const phone = refused ? form.get('phone') : call.phone
   return (

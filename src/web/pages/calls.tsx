@@ -3,7 +3,7 @@ import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
 import { Temporal } from 'temporal-polyfill'
 import { MASKED } from '../../config/masking.ts'
 import { type Call, type CallKey, callIdOf, isHeld, readCallId } from '../../outcomes/calls.ts'
-import { KIND_WORDS, OVER_WORDS } from '../../reports/call-words.ts'
+import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS } from '../../reports/call-words.ts'
 import { sentence } from '../../reports/words.ts'
 import { type Also, concludeCall, giveCallBack, showCalls, showDesk, takeCall } from '../../service/calls.ts'
 import { outcomeReport } from '../api/calls.ts'
@@ -150,6 +150,9 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
     visit.audit('call.outcome', `contact ${key.contactId}`, { outcome: said.outcome }, tx),
   )
   if (answer.outcome === 'unknown') return visit.go('/calls', unknown(visit))
+  if (answer.outcome === 'repeated' && answer.before !== undefined) {
+    return await showRepeated(visit, key, answer.before)
+  }
   if (form.get('then') === 'next') return await takeNext(visit)
   const ended = answer.outcome === 'recorded' && answer.ends !== undefined
   return visit.go(
@@ -177,6 +180,25 @@ async function showRefused(visit: Visit, key: CallKey, wrong: string): Promise<R
     `Not recorded: look at ${wrong} again.`,
     `未登记：请检查 ${wrong}。`,
   ]
+  return await showAgain(visit, key, field, words)
+}
+
+/** Another report by a form that was sent before, as from a second tab: it is an attempt of its own if they say so again. */
+async function showRepeated(visit: Visit, key: CallKey, before: string): Promise<Response> {
+  const outcome = (language: 'en' | 'zh-CN') => sentence(OUTCOME_WORDS, before, language)
+  return await showAgain(visit, key, 'attempt', [
+    `This call was recorded before, as “${outcome('en')}”, and what stands here was not. To add it, record it once more.`,
+    `这通电话此前已登记为“${outcome('zh-CN')}”，此处填写的内容尚未登记。如需补充或更正，请再次登记。`,
+  ])
+}
+
+/** The call with the report as it was filled in, and what is wrong of it: notes of minutes are not typed twice. */
+async function showAgain(
+  visit: Visit,
+  key: CallKey,
+  field: string,
+  words: readonly [en: string, zh: string],
+): Promise<Response> {
   allowScript(visit.c)
   const refused = { form: 'report', field, words: visit.say(...words) } as const
   return (await showTask(visit, key, <Keys visit={visit} />, refused)) ?? visit.go('/calls', unknown(visit))
