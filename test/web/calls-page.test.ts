@@ -206,6 +206,7 @@ describe('without a script', () => {
       await wrong({ outcome: 'reached', notes: 'x'.repeat(5001) }),
       await wrong({ outcome: 'call_back', next: 'soon' }),
       await wrong({ outcome: 'call_back', next: '2020-03-12T10:00' }),
+      await wrong({ outcome: 'promised', next: '2026-03-12T10:00' }),
       await wrong({ outcome: 'reached', phone: '1'.repeat(41) }),
     ]).toEqual([
       '422 outcome: Choose what became of the call.',
@@ -215,6 +216,7 @@ describe('without a script', () => {
       '422 notes: Notes have at most 5,000 characters.',
       '422 next: Choose a time that is still to come.',
       '422 next: Choose a time that is still to come.',
+      '422 next: They are called again after “No answer” and “Call again later” alone: choose one of these, or no time.',
       '422 undefined: Not recorded: look at phone again.',
     ])
     await post(`${place}/outcome`, 'ada', { outcome: 'call_back', next: '2026-03-12T10:00' })

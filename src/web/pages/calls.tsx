@@ -132,11 +132,9 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
     phone: text('phone'),
     id: text('attempt'),
   })
-  const past = report.data?.next_attempt_at !== undefined && new Date(report.data.next_attempt_at) <= now
-  if (!report.success || past) {
-    const [field] = report.error?.issues[0]?.path ?? ['next_attempt_at']
-    return await showRefused(visit, key, String(field))
-  }
+  if (!report.success) return await showRefused(visit, key, String(report.error.issues[0]?.path[0]))
+  const wrongTime = problemOfNext(report.data, now)
+  if (wrongTime) return await showRefused(visit, key, wrongTime)
   const { minutes, next_attempt_at: next, id, agent, ...said } = report.data
   const attempt = {
     ...said,
@@ -163,6 +161,16 @@ async function conclude(visit: Visit, key: CallKey): Promise<Response> {
   )
 }
 
+/** A time that is past, or that nothing would come of: whoever chose it means to call then. */
+function problemOfNext(
+  { outcome, next_attempt_at: next }: ReturnType<typeof outcomeReport.parse>,
+  now: Date,
+): 'next_attempt_at' | 'needless_next' | undefined {
+  if (next === undefined) return undefined
+  if (new Date(next) <= now) return 'next_attempt_at'
+  return outcome === 'no_answer' || outcome === 'call_back' ? undefined : 'needless_next'
+}
+
 /** What can be wrong with a report, by the field of the API, with the field of the form. */
 const WRONG: Readonly<Record<string, readonly [field: string, en: string, zh: string]>> = {
   outcome: ['outcome', 'Choose what became of the call.', '请选择通话结果。'],
@@ -171,9 +179,13 @@ const WRONG: Readonly<Record<string, readonly [field: string, en: string, zh: st
   minutes: ['minutes', 'Minutes are a number from 0 to 600.', '通话分钟数应为 0 至 600 的数字。'],
   notes: ['notes', 'Notes have at most 5,000 characters.', '备注最多 5,000 字。'],
   next_attempt_at: ['next', 'Choose a time that is still to come.', '请选择将来的时间。'],
+  needless_next: [
+    'next',
+    'They are called again after “No answer” and “Call again later” alone: choose one of these, or no time.',
+    '只有“无人接听”和“约定再打”才会再次拨打：请选择其中之一，或不填时间。',
+  ],
 }
 
-/** The call with the report as it was filled in, and what is wrong of it: notes of minutes are not typed twice. */
 async function showRefused(visit: Visit, key: CallKey, wrong: string): Promise<Response> {
   const [field, ...words] = WRONG[wrong] ?? [
     '',
