@@ -10,13 +10,19 @@ const TO = Date.UTC(2027, 0, 1)
 /** Every zone whose clock is set within the year, with the moments it is. */
 const ZONES = Intl.supportedValuesOf('timeZone').flatMap((zone) => {
   const jumps: number[] = []
-  let at = Temporal.Instant.fromEpochMilliseconds(FROM).toZonedDateTimeISO(zone).getTimeZoneTransition('next')
+  const start = Temporal.Instant.fromEpochMilliseconds(FROM).toZonedDateTimeISO(zone)
+  let offsets = start.offset
+  let at = start.getTimeZoneTransition('next')
   while (at && at.epochMilliseconds < TO) {
     jumps.push(at.epochMilliseconds)
+    offsets += ` ${at.offset}`
     at = at.getTimeZoneTransition('next')
   }
-  return jumps.length === 0 ? [] : [{ zone, jumps }]
+  return jumps.length === 0 ? [] : [{ zone, jumps, clock: `${offsets} ${jumps.join(' ')}` }]
 })
+
+/** One of those that show the same times all year, as Berlin and Paris do: 30 of 130. */
+const CLOCKS = [...new Map(ZONES.map((each) => [each.clock, each])).values()]
 
 const last = (schedule: string, zone: string, at: string) =>
   lastTick(schedule, zone, new Date(at)).toISOString()
@@ -50,7 +56,7 @@ describe('a tick where the clock is set', () => {
   })
 
   it('comes once for each date of a daily schedule, in every zone whose clock is set', () => {
-    for (const { zone, jumps } of ZONES) {
+    for (const { zone, jumps } of CLOCKS) {
       for (const jump of jumps) {
         const shown = Temporal.Instant.fromEpochMilliseconds(jump).toZonedDateTimeISO(zone)
         // The times around the jump, and midnight.
