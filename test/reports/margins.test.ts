@@ -2,20 +2,20 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
-import { readCost } from '../../src/reports/cost/cost.ts'
-import { roiCell, roiText } from '../../src/reports/cost/roi-text.ts'
+import { readCost } from '../../src/reports/cost.ts'
 import { earnedBy } from '../../src/reports/margins.ts'
-import { readMonday } from '../../src/reports/monday/monday.ts'
+import { readMonday } from '../../src/reports/monday.ts'
 import { readPeople, roiMoments } from '../../src/reports/people-cells.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
-import { rollUp } from '../../src/reports/rollup/rollup.ts'
+import { roiCell, roiText } from '../../src/reports/roi-text.ts'
+import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf } from '../../src/reports/sheet.ts'
 import { speechOf } from '../../src/reports/words.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
 import { assertPatiently } from '../support/patience.ts'
-import { clearReports, RULES } from '../support/report-scene.ts'
+import { bookMany, clearReports, RULES } from '../support/report-scene.ts'
 
 // What people brought in for what they cost: from orders and the ledger to the sentence.
 
@@ -272,7 +272,7 @@ async function fill(buyers: { treated: number; holdout: number }, cost = 1e6): P
     for (const { contactId } of made.slice(0, buyers[arm]))
       await act(contactId, day(5), [{ type: 'order', after: 2, value: 100e6 }])
   }
-  await execute(
+  await bookMany(
     database,
     sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
         SELECT contact_id, nextval('touchpoint_ids'), episode_id, ${history.stepIds.get('coupon/remind') ?? 0}, k.kind,

@@ -3,16 +3,16 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { addAnnotation } from '../../src/reports/annotations.ts'
 import { campaignsNote, campaignsTable, readCampaigns } from '../../src/reports/campaigns.ts'
-import { readCost } from '../../src/reports/cost/cost.ts'
-import { priceCell } from '../../src/reports/cost/cost-text.ts'
+import { readCost } from '../../src/reports/cost.ts'
+import { priceCell } from '../../src/reports/cost-text.ts'
 import { readFunnel } from '../../src/reports/funnel.ts'
-import { readLift } from '../../src/reports/lift/lift.ts'
-import { readMonday } from '../../src/reports/monday/monday.ts'
+import { readLift } from '../../src/reports/lift.ts'
+import { readMonday } from '../../src/reports/monday.ts'
 import { readOffers } from '../../src/reports/offers.ts'
-import { readReport } from '../../src/reports/overview/overview.ts'
+import { readReport } from '../../src/reports/overview.ts'
 import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
-import { rollUp } from '../../src/reports/rollup/rollup.ts'
+import { rollUp } from '../../src/reports/rollup.ts'
 import { csvOf, writing } from '../../src/reports/sheet.ts'
 import type { SheetReport } from '../../src/reports/sheet-report.ts'
 import { speechOf } from '../../src/reports/words.ts'
@@ -21,7 +21,7 @@ import { newcombe } from '../../src/statistics/newcombe.ts'
 import { vectors } from '../statistics/vectors.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
-import { clearReports, RULES } from '../support/report-scene.ts'
+import { bookMany, clearReports, RULES } from '../support/report-scene.ts'
 
 let database: Database
 let history: History
@@ -88,7 +88,7 @@ async function write(): Promise<void> {
 
 /** What was sent cost 0.10, and 0.05 of labour. */
 async function book(): Promise<void> {
-  await execute(
+  await bookMany(
     database,
     sql`INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
         SELECT contact_id, touchpoint_id, episode_id, step_id, k.kind, 'email', k.amount, settled_at FROM touchpoint_records
