@@ -58,6 +58,12 @@ const WHOLE: Patterns = [
     '$1 为 NULL，之后的同步无法发现变化：请在查询中给它一个值，例如 $2',
   ],
   [/^kept without e-mail: (.*) is not an address$/s, '未导入邮箱：$1 不是有效地址'],
+  [/^kept without e-mail: (.*) is masked; .*$/s, '未导入邮箱：$1 已脱敏，请导出完整内容'],
+  [/^kept without phone: (.*) is masked; .*$/s, '未导入手机号：$1 已脱敏，请导出完整内容'],
+  [
+    /^kept as manual: (.*) is none of (.*)$/s,
+    (value = '', known = '') => `按 manual 导入：${value} 不在可选值之中：${known.replaceAll(', ', '、')}`,
+  ],
   [/^kept without phone: (.*) is not a number$/s, '未导入手机号：$1 不是有效号码'],
   [
     /^kept without phone: (.*) is a number that a spreadsheet shortened; .*$/s,
@@ -104,6 +110,7 @@ const OF_FIELDS: Patterns = [
     /^(.*) is a number that was written as a fraction; .*$/s,
     '$1 是写成小数的数字；请将该列按文本导出，不带 .0',
   ],
+  [/^(.*) is masked; export it whole$/s, '$1 已脱敏，请导出完整内容'],
   [/^(.*) is written with marks that nobody sees; .*$/s, '$1 含有不可见字符，请去掉'],
   [
     /^(.*) is what shops write for all their guests, .*$/s,

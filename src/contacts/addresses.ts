@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { type SQL, sql } from 'drizzle-orm'
 import { dropsZero, isWithin, parsePhone } from '../channels/sms/phone.ts'
 import { shortenedProblem } from './values/numbers.ts'
+import { maskedProblem } from './values/text.ts'
 
 export type IdentifierKind = 'email' | 'phone'
 
@@ -21,7 +22,12 @@ export function normaliseEmail(text: string): string | undefined {
   // What is copied from a page or a chat brings marks along that nobody sees; with them it is another address, and none.
   const visible = email.replace(/\p{Cf}/gu, '')
   if (visible !== email) return normaliseEmail(visible)
-  return EMAIL.test(email) ? email : undefined
+  return EMAIL.test(email) && maskedProblem(email) === undefined ? email : undefined
+}
+
+/** Why {@link normaliseEmail} takes a text for no address. */
+export function emailProblem(text: string): string {
+  return maskedProblem(text) ?? `"${text}" is not an address`
 }
 
 /**
@@ -40,7 +46,7 @@ export function normalisePhone(text: string): string | undefined {
 
 /** Why {@link normalisePhone} takes a text for no number. */
 export function phoneProblem(text: string): string {
-  return shortenedProblem(text) ?? `"${text}" is not a number`
+  return shortenedProblem(text) ?? maskedProblem(text) ?? `"${text}" is not a number`
 }
 
 /**

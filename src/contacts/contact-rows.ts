@@ -1,6 +1,6 @@
 import type { AttributeType } from '../config/workspace.ts'
 import { isZone } from '../config/zones.ts'
-import { normaliseEmail, normalisePhone, phoneProblem } from './addresses.ts'
+import { emailProblem, normaliseEmail, normalisePhone, phoneProblem } from './addresses.ts'
 import { externalIdProblem } from './external-ids.ts'
 import { type Getters, getterIn } from './files/mapping.ts'
 import type { RowValues } from './files/rows.ts'
@@ -84,7 +84,7 @@ export function contactReader(
       if (problem !== undefined) return problem
       if (text !== null) {
         row.email = normaliseEmail(text) ?? null
-        if (row.email === null) warn(`kept without e-mail: "${text}" is not an address`)
+        if (row.email === null) warn(`kept without e-mail: ${emailProblem(text)}`)
       }
     }
     const phone = getPhone(values)

@@ -3,7 +3,7 @@ import { rows, type Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { isFailedFormula, standsForNothing } from './values/nothing.ts'
 import { shortenedProblem } from './values/numbers.ts'
-import { unstorable } from './values/text.ts'
+import { maskedProblem, unstorable } from './values/text.ts'
 
 /** As programs write whole numbers once a cell of their column was empty: the same id elsewhere has no `.0`. */
 const FRACTION = /^\d+\.0$/
@@ -12,8 +12,8 @@ const FRACTION = /^\d+\.0$/
 const UNSEEN = /[\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]/
 
 /**
- * Why nobody can be known by this external_id; undefined where somebody can. What a spreadsheet made of ids is refused:
- * all whose number it shortened alike would become one contact.
+ * Why nobody can be known by this external_id; undefined where somebody can. What a spreadsheet made of ids is refused,
+ * and what is masked: all whose number was shortened alike would become one contact.
  */
 export function externalIdProblem(id: string): string | undefined {
   if (id === '') return 'there is no external_id'
@@ -28,6 +28,8 @@ export function externalIdProblem(id: string): string | undefined {
   }
   if (isFailedFormula(id)) return `external_id: "${id}" is a formula that failed in a spreadsheet`
   if (standsForNothing(id)) return `external_id: "${id}" is what programs write for nothing`
+  const masked = maskedProblem(id)
+  if (masked !== undefined) return `external_id: ${masked}`
   if (UNSEEN.test(id)) return `external_id: "${id}" is written with marks that nobody sees; take them out`
   return stepProblem('external_id', id) ?? unstorable('external_id', id)
 }

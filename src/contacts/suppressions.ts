@@ -4,6 +4,7 @@ import { besideLifting, joinVoices } from '../database/listings.ts'
 import { openNewSuppressions } from '../database/new-suppressions.ts'
 import {
   addressHashSql,
+  emailProblem,
   type IdentifierKind,
   normaliseEmail,
   normalisePhone,
@@ -45,7 +46,7 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
       if (problem !== undefined) return problem
       const address = normalise(given)
       if (address === undefined) {
-        const why = kind === 'email' ? `"${given}" is not an address` : phoneProblem(given)
+        const why = kind === 'email' ? emailProblem(given) : phoneProblem(given)
         const said = kind === 'email' ? `kept without e-mail: ${why}` : `kept without phone: ${why}`
         unread.push({ alone: `${kind}: ${why}`, said })
         continue

@@ -43,6 +43,15 @@ test.each([
     'kept without phone: "4.9E+11" is a number that a spreadsheet shortened; make the column text there, and save it again',
     '未导入手机号：… 是被电子表格缩写的数字；请将该列设为文本格式后重新保存',
   ],
+  [
+    'kept without e-mail: "l***@shop.example" is masked; export it whole',
+    '未导入邮箱：… 已脱敏，请导出完整内容',
+  ],
+  ['kept without phone: "138****8000" is masked; export it whole', '未导入手机号：… 已脱敏，请导出完整内容'],
+  [
+    'kept as manual: "other" is none of complaint, manual',
+    '按 manual 导入：… 不在可选值之中：complaint、manual',
+  ],
   ['channel: "fax" is none of email, sms', 'channel：… 不在可选值之中：email、sms'],
   ['kept without phone: "12" is not a number', '未导入手机号：… 不是有效号码'],
   ['kept without value: "USD" is not the workspace’s currency, CNY', '未导入金额：… 不是工作区的币种 CNY'],
@@ -88,7 +97,7 @@ test('whatever a row is rejected for has its Chinese', () => {
           .replaceAll(/\$\{JSON[^}]*\}/g, '"v"')
           .replaceAll(/\$\{new Date[^}]*\}/g, '2030-01-01T00:00:00.000Z')
           .replaceAll(/\$\{unit[^}]*\}/g, 'seconds')
-          .replaceAll(/(?<=e-mail: )\$\{why\}/g, '"v" is not an address')
+          .replaceAll(/(?<=e-mail: )\$\{(?:why|emailProblem[^}]*)\}/g, '"v" is not an address')
           .replaceAll(/(?<=phone: )\$\{(?:why|phoneProblem[^}]*)\}/g, '"v" is not a number')
           .replaceAll(/\$\{numberExpected[^}]*\}/g, 'expected digits and a point, such as 1234.50')
           .replaceAll(/\$\{(?:found|columns\.\w+|DEEPEST)\}/g, '7')

@@ -23,6 +23,10 @@ it.each([
   ['\u200bann@example.com\u202c', 'ann@example.com'],
   ['用户\u200b@例子.中国', '用户@例子.中国'],
   ['.ann@example.com', undefined],
+  // One asterisk may stand in an address; several are what is left of one.
+  ['a*n@example.com', 'a*n@example.com'],
+  ['a***@example.com', undefined],
+  ['a•••@example.com', undefined],
   ['ann@-example.com', undefined],
   ['ann@example.com, bob@example.com', undefined],
   ['ann@example.com\nBcc: x@y.z', undefined],

@@ -427,6 +427,24 @@ u2,,,,,,,,,
     })
   })
 
+  it('makes no contact of all whose id is masked, and no person of those whose addresses are', async () => {
+    const database = await emptiedDatabase()
+    const masked = file(
+      'm.csv',
+      'external_id,email,phone\n138****8000,,\na,l***@shop.example,139****9000\nb,l***@shop.example,+8613900139000\n',
+    )
+    expect(await importContacts(database, masked, options())).toMatchObject({
+      ...{ inserted: 2, rejected: 1, warnings: 2 },
+      reasons: [{ reason: 'external_id: … is masked; export it whole', line: 2 }],
+      warningReasons: [
+        { reason: 'kept without e-mail: … is masked; export it whole', rows: 2 },
+        { reason: 'kept without phone: … is masked; export it whole', rows: 1 },
+      ],
+    })
+    const persons = await rows(database, sql`SELECT DISTINCT person_id FROM contacts`)
+    expect(persons).toHaveLength(2)
+  })
+
   it('counts the rejected by reason, whatever they hold, the most frequent first', async () => {
     const dates = Array.from({ length: 30 }, (_, n) => `{"external_id":"d${n}","signed_up_at":"2025-02-30"}`)
     const strange = [...'abcdefghijklmnopqrstuvwxyz'].flatMap((letter) =>

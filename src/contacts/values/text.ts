@@ -10,6 +10,14 @@ export function unstorable(name: string, text: string | null): string | undefine
   return LONE.test(text) ? `${name}: holds half of a surrogate pair, which is no character` : undefined
 }
 
+/** As systems show what is not to be read whole: `138****8000`, `l***@shop.example`, `李**`. */
+const MASK = /[*•●]{2}/
+
+/** What is wrong with an id, an address or a number that is masked, which many share; undefined where it is not. */
+export function maskedProblem(text: string): string | undefined {
+  return MASK.test(text.normalize('NFKC')) ? `"${text}" is masked; export it whole` : undefined
+}
+
 /** Levels of objects and arrays; deeper ones exhaust the stack, ours or PostgreSQL's. */
 const DEEPEST = 100
 
