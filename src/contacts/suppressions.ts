@@ -19,7 +19,14 @@ import { type MomentReading, pastMoment } from './values/dates.ts'
 import { unstorable } from './values/text.ts'
 
 export const SUPPRESSION_FIELDS = ['email', 'phone', 'reason', 'suppressed_at'] as const
-const SUPPRESSION_REASONS = ['hard_bounce', 'complaint', 'unsubscribe', 'manual'] as const
+
+/** Reasons, each with the words of other systems for it, as lower case letters alone. */
+const REASONS: Readonly<Record<string, readonly string[]>> = {
+  hard_bounce: ['hardbounce', 'bounce', 'bounced', 'invalid', 'invalidemail', 'cleaned'],
+  complaint: ['complaint', 'spamcomplaint', 'spam', 'spamreport', 'abuse'],
+  unsubscribe: ['unsubscribe', 'unsubscribed', 'unsub', 'optout', 'optedout'],
+  manual: ['manual', 'manualsuppression', 'usersuppressed'],
+}
 
 export interface SuppressionRow {
   readonly addresses: readonly { readonly kind: IdentifierKind; readonly address: string }[]
@@ -55,15 +62,21 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
     }
     if (addresses.length === 0) return unread[0]?.alone ?? 'there is neither e-mail nor phone'
     for (const { said } of unread) warn(said)
-    const reason = text('reason', values) || 'manual'
-    if (!SUPPRESSION_REASONS.some((known) => known === reason)) {
-      return `reason: "${reason}" is none of ${SUPPRESSION_REASONS.join(', ')}`
-    }
+    const said = text('reason', values)
+    const known = said === '' ? 'manual' : reasonOf(said)
+    // Whoever is on the list is on it, by whatever words another system says why.
+    if (known === undefined) warn(`kept as manual: "${said}" is none of ${Object.keys(REASONS).join(', ')}`)
+    const reason = known ?? 'manual'
     const time = getters.get('suppressed_at')?.(values)
     if (time === undefined || time === null || time === '') return { addresses, reason, suppressedAt: null }
     const at = pastMoment('suppressed_at', time, moments)
     return typeof at === 'string' ? at : { addresses, reason, suppressedAt: at }
   }
+}
+
+function reasonOf(said: string): string | undefined {
+  const word = said.toLowerCase().replaceAll(/[^a-z]/g, '')
+  return Object.keys(REASONS).find((reason) => REASONS[reason]?.includes(word))
 }
 
 /**

@@ -19,7 +19,7 @@ ann@example.com,,unsubscribe,2026-01-03
 Ann@Example.com,,complaint,2026-01-02
 ,+86 138 0013 8000,,
 nobody,,,
-x@example.com,,boredom,
+x@example.com,,unsubscribe,yesterday
 ,,,
 `,
   )
@@ -74,6 +74,44 @@ it('keeps the good address of a row, and tells of the other', async () => {
       { reason: 'kept without phone: … is not a number', line: 3 },
     ],
   })
+})
+
+it('takes an address whatever another system calls the reason, and none that is masked', async () => {
+  const database = await emptiedDatabase()
+  const path = file(
+    's.csv',
+    `email,reason
+ann@shop.example,HARD_BOUNCE
+bob@shop.example,SpamComplaint
+cid@shop.example,unsubscribed
+dan@shop.example,USER_SUPPRESSED
+eve@shop.example,550 5.1.1 no such user
+f***@shop.example,unsubscribe
+`,
+  )
+  expect(await importSuppressions(database, path, options())).toMatchObject({
+    ...{ inserted: 5, rejected: 1, warnings: 1 },
+    reasons: [{ reason: 'email: … is masked; export it whole', line: 7 }],
+    warningReasons: [
+      { reason: 'kept as manual: … is none of hard_bounce, complaint, unsubscribe, manual', line: 6 },
+    ],
+  })
+  const { addressKey } = await settingsOf(database)
+  const kept = await rows<{ key: Buffer; reason: string }>(
+    database,
+    sql`SELECT key, reason FROM suppressions`,
+  )
+  const reasonOf = (name: string) => {
+    const key = addressHash(addressKey, 'email', `${name}@shop.example`)
+    return kept.find((each) => each.key.equals(key))?.reason
+  }
+  expect(['ann', 'bob', 'cid', 'dan', 'eve'].map(reasonOf)).toEqual([
+    'hard_bounce',
+    'complaint',
+    'unsubscribe',
+    'manual',
+    'manual',
+  ])
 })
 
 it('silences a contact whose number the list writes differently, and counts numbers once', async () => {
