@@ -110,6 +110,10 @@ const OF_FIELDS: Patterns = [
     /^(.*) is a number that was written as a fraction; .*$/s,
     '$1 是写成小数的数字；请将该列按文本导出，不带 .0',
   ],
+  [
+    /^(.*) is that of another event, of type (.*); give each an id of its own$/s,
+    '$1 已属于另一事件（类型 $2），请使用各自的编号',
+  ],
   [/^(.*) is masked; export it whole$/s, '$1 已脱敏，请导出完整内容'],
   [/^(.*) is written with marks that nobody sees; .*$/s, '$1 含有不可见字符，请去掉'],
   [

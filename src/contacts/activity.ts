@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
-import { execute, type Transaction } from '../database/connect.ts'
+import { ofAnyLength, texts } from '../database/arrays.ts'
+import { execute, rows, type Transaction } from '../database/connect.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { externalIdProblem } from './external-ids.ts'
 import { type Getter, type Getters, getterIn } from './files/mapping.ts'
@@ -151,13 +152,14 @@ export async function prepareActivityImport(tx: Transaction): Promise<void> {
 /**
  * Records a chunk (10,000 rows at most) of a file in the caller's transaction. External ids that nobody knows
  * become contacts without a sign-up date. The months must have their partitions.
- * @returns how many rows were new, how many of contacts that were erased, and how many contacts were made
+ * @returns how many rows were new, how many of contacts that were erased, how many contacts were made, and why a row of the
+ *   chunk, by its place, is none that is known already
  */
 export async function mergeActivity(
   tx: Transaction,
   chunk: readonly ActivityRow[],
   options: { now: Date; workspace: ActivityRules; hooks: Hooks },
-): Promise<{ inserted: number; erased: number; unknown: number }> {
+): Promise<{ inserted: number; erased: number; unknown: number; problems: ReadonlyMap<number, string> }> {
   await prepareIngest(tx)
   await tx.client.query(`
     CREATE TEMP TABLE IF NOT EXISTS incoming_events (
@@ -172,7 +174,41 @@ export async function mergeActivity(
   const unknown = await makeUnknown(tx, options.now, 'incoming_events')
   await keyEvents(tx)
   const { inserted } = await ingestActivity(tx, { ...options, named: true })
-  return { inserted, erased, unknown }
+  const problems = inserted + erased < chunk.length ? await findOtherTypes(tx, chunk) : new Map()
+  return { inserted, erased, unknown, problems }
+}
+
+/**
+ * Rows whose message id an event of another type has: a refund that comes under the number of its order is no repeat, and
+ * would be missed by nobody. Looked up as `dropRepeats` does, for what is known already is not told from what is new.
+ */
+async function findOtherTypes(
+  tx: Transaction,
+  chunk: readonly ActivityRow[],
+): Promise<ReadonlyMap<number, string>> {
+  const named = [...chunk.entries()].filter(([, { messageId }]) => messageId !== null)
+  if (named.length === 0) return new Map()
+  const column = (name: 'externalId' | 'type' | 'messageId') => texts(named.map(([, row]) => row[name]))
+  const found = await rows<{ place: number; type: string }>(
+    tx,
+    sql`SELECT place, other AS type FROM (
+          SELECT n.place::int, n.type, (
+            SELECT a.type FROM activity a
+            WHERE a.contact_id = x.contact_id AND a.key = hashtextextended(n.message_id, 1) LIMIT 1) AS other
+          FROM unnest(${ofAnyLength(column('externalId'))}, ${column('type')}, ${column('messageId')})
+            WITH ORDINALITY AS n (external_id, type, message_id, place)
+          JOIN external_ids x USING (external_id)
+        ) AS f WHERE other <> type`,
+  )
+  return new Map(
+    found.map(({ place, type }) => {
+      const [at, row] = named[place - 1] ?? []
+      return [
+        at ?? -1,
+        `message_id: "${row?.messageId}" is that of another event, of type ${type}; give each an id of its own`,
+      ]
+    }),
+  )
 }
 
 function* eventLines(chunk: readonly ActivityRow[]): Generator<string> {

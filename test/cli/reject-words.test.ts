@@ -52,6 +52,10 @@ test.each([
     'kept as manual: "other" is none of complaint, manual',
     '按 manual 导入：… 不在可选值之中：complaint、manual',
   ],
+  [
+    'message_id: "#1001" is that of another event, of type order; give each an id of its own',
+    'message_id：… 已属于另一事件（类型 order），请使用各自的编号',
+  ],
   ['channel: "fax" is none of email, sms', 'channel：… 不在可选值之中：email、sms'],
   ['kept without phone: "12" is not a number', '未导入手机号：… 不是有效号码'],
   ['kept without value: "USD" is not the workspace’s currency, CNY', '未导入金额：… 不是工作区的币种 CNY'],

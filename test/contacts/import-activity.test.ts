@@ -250,6 +250,41 @@ u2,email_open,2026-01-01,
     ])
   })
 
+  it('refuses a refund that has the message id of its order, and repeats of either are known', async () => {
+    const database = await emptiedDatabase()
+    // One within the horizon of message ids, one before it, one in the same file.
+    const orders = file(
+      'o.csv',
+      'external_id,type,occurred_at,value,message_id\nu1,order,2026-02-27,40,#1\nu1,order,2025-06-01,30,#2\n',
+    )
+    expect(await importActivity(database, orders, options())).toMatchObject({ inserted: 2 })
+    const refunds = file(
+      'r.csv',
+      `external_id,type,occurred_at,value,message_id
+u1,order_refunded,2026-02-28,40,#1
+u1,order_refunded,2025-06-01,30,#2
+u1,order,2025-06-02,30,#2
+u2,order_refunded,2025-06-03,9,R3
+u2,order,2025-06-01,20,R3
+`,
+    )
+    expect(await importActivity(database, refunds, options())).toMatchObject({
+      ...{ rows: 5, inserted: 1, unchanged: 1, rejected: 3 },
+      reasons: [
+        {
+          reason: 'message_id: … is that of another event, of type order; give each an id of its own',
+          ...{ rows: 2, line: 2 },
+        },
+        {
+          reason:
+            'message_id: … is that of another event, of type order_refunded; give each an id of its own',
+          ...{ rows: 1, line: 6 },
+        },
+      ],
+    })
+    expect(await importActivity(database, orders, options())).toMatchObject({ unchanged: 2, rejected: 0 })
+  })
+
   it('rejects an event that PostgreSQL cannot hold, and takes those around it', async () => {
     const database = await emptiedDatabase()
     const event = (more: string) => `{"external_id":"u1","type":"session","occurred_at":"2026-01-01"${more}}`

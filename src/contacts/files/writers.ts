@@ -118,14 +118,21 @@ export function activityWriter(getters: Getters, options: ActivityWriterOptions)
   const written = { currency: workspace.currency, decimal }
   const read = activityReader(getters, { date, latest: now.getTime() }, written)
   return listWriter(
-    (values, _row, warn) => {
+    (values, { line, raw }, warn) => {
       const event = read(values, warn)
-      if (typeof event !== 'string') heard?.(event.type)
-      return event
+      if (typeof event === 'string') return event
+      heard?.(event.type)
+      return { event, line, raw }
     },
-    async (tx, events) => {
+    async (tx, chunk) => {
+      const events = chunk.map(({ event }) => event)
       await partition(tx, monthsWith(events.map(({ occurredAt }) => occurredAt)))
-      return { ...(await mergeActivity(tx, events, { now, workspace, hooks })), updated: 0 }
+      const { problems, ...merged } = await mergeActivity(tx, events, { now, workspace, hooks })
+      const refused = chunk.flatMap(({ line, raw }, at) => {
+        const reason = problems.get(at)
+        return reason === undefined ? [] : [{ line, reason, raw }]
+      })
+      return { ...merged, updated: 0, refused }
     },
   )
 }
