@@ -35,6 +35,8 @@ it('writes every campaign that ships, each valid as it is in both languages', as
   const loaded = await Promise.all(files.map((file) => loadCampaign(file, workspace, templates)))
   expect(loaded.map(({ definition }) => definition.campaign).toSorted()).toEqual(SHIPPED_CAMPAIGNS.toSorted())
   expect(loaded.flatMap(({ warnings }) => warnings.map(({ message }) => message))).toEqual([])
+  // Nine o’clock is that of the shop, whose zone init is told or finds.
+  expect(loaded.flatMap(({ definition }) => definition.timezone ?? [])).toEqual([])
 })
 
 it('writes the default alone where nothing is said', async () => {

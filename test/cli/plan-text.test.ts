@@ -122,6 +122,14 @@ const text = (locale: string, change: Partial<CampaignPlan> = {}, width = 100) =
 const NAMED =
   /winback (apply|resume|import)[^`\n]*|campaigns\/\S+|Asia\/Shanghai|UTC|feed\.\w+|orders\.first_at|come-back|high_value|coupon|remind|email|plain|story|u1|u2|CSV|FILE|graded|0123456789ab/g
 
+it('says which condition asks for what is unknown of people: a file that has no such column says nothing of it', () => {
+  const condition = 'contact.status == "active"'
+  const en = `30  a fact the audience condition needs is unknown: ${condition}`
+  expect(text('en', { condition }, 160)).toContain(en)
+  expect(text('zh-CN', { condition }, 160)).toContain(`：${condition}`)
+  expect(text('en', {}, 160)).toMatch(/condition needs is unknown$/m)
+})
+
 it('a channel that is not set up is no address that is missing', () => {
   const [first] = plan.audience.steps
   if (!first) throw new Error('the plan has steps')

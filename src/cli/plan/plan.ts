@@ -140,6 +140,7 @@ export async function planCampaign(
       asOf,
       timezone: campaign.timezone,
       entry: campaign.entry.kind,
+      ...(campaign.audience ? { condition: campaign.audience.source } : {}),
       nextRun: nextRunOf(campaign, foreseen, asOf),
       foreseen,
       shortages: await readShortages(

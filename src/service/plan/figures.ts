@@ -12,6 +12,8 @@ export interface PlanFigures {
   readonly timezone: string
   /** What the tiers count from. */
   readonly entry: CompiledEntry['kind']
+  /** What `audience` asks for, as the campaign says it; absent where it asks for nothing, and in older plans. */
+  readonly condition?: string
   /** Offers that are out or run low. */
   readonly shortages: readonly OfferShortage[]
   readonly audience: Omit<AudiencePlan, 'samples'>

@@ -51,13 +51,19 @@ export function gridOf({ audience }: Pick<PlanFigures, 'audience'>): {
 }
 
 /** Who is left out though their time has come, the most first. */
-export function leftOutLines({ audience }: Pick<PlanFigures, 'audience'>, { language }: Speech): CountLine[] {
+export function leftOutLines(
+  { audience, condition }: Pick<PlanFigures, 'audience' | 'condition'>,
+  { language }: Speech,
+): CountLine[] {
+  const colon = language === 'en' ? ': ' : '：'
+  // Which fact that is stands in the condition: mostly one that no file said.
+  const asked = (answer: string) => (answer === 'audience_unknown' && condition ? `${colon}${condition}` : '')
   const reasons = new Map<string, number>()
   for (const { answer, contacts } of audience.cells) {
     if (answer !== 'opened') reasons.set(answer, (reasons.get(answer) ?? 0) + contacts)
   }
   return [...reasons]
-    .map(([answer, count]) => ({ count, words: sentence(ANSWERS, answer, language) }))
+    .map(([answer, count]) => ({ count, words: `${sentence(ANSWERS, answer, language)}${asked(answer)}` }))
     .toSorted((a, b) => b.count - a.count)
 }
 
