@@ -133,7 +133,9 @@ async function play(
   // It is asked for below, as the server is.
   reading.catch(() => {})
   const server = await starting
-  const database = connect(server.url, { schema: workspace.database.schema, applicationName: 'winback demo' })
+  const { schema } = workspace.database
+  // Each connection plans a statement for itself, the first five times anew, and a step's takes longer to plan than to run.
+  const database = connect(server.url, { schema, applicationName: 'winback demo', max: BESIDE })
   keep(() => database.close())
   await execute(database, sql`DROP SCHEMA IF EXISTS ${sql.identifier(database.schema)} CASCADE`)
   const { version } = await assertServer(database)
