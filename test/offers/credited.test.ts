@@ -278,6 +278,43 @@ describe('an offer that a provider credits', () => {
     expect((await pipeline.records()).map(({ state }) => state).toSorted()).toEqual(['sent', 'skipped'])
   })
 
+  it('keeps its part where its message has to wait for other money: nobody of the batch is promised it', async () => {
+    const terms = coupon({ deliver: 'account' })
+    const step = { id: 'one', channels: ['email', 'log'], offer: { name: 'five', terms } }
+    const budget = { liability: '0.5 CNY', spend: '1 CNY per day' }
+    const pipeline = await openGranting(2, terms, {
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [step] }],
+      definition: { offers: { five }, limits: { budget, max_delay: '3d' } },
+      channel: testChannel('email', { price: 10_000 }),
+      others: [testChannel('log')],
+    })
+    const { database, worker, campaign } = pipeline
+    const { keys, provider: unsure } = provider(['unknown'])
+    Object.assign(worker, { offerProvider: unsure })
+    // One goes by what costs nothing, at the second try of the other.
+    await execute(
+      database,
+      sql`WITH one AS (UPDATE contacts SET email = NULL, email_key = NULL
+          WHERE contact_id = (SELECT max(contact_id) FROM contacts) RETURNING contact_id)
+        UPDATE touchpoints t SET due_at = due_at + interval '1 minute' FROM one WHERE t.contact_id = one.contact_id`,
+    )
+    await pipeline.work()
+    expect(await grantsOf(pipeline)).toMatchObject([{ state: 'reserved', credit: 'asking' }])
+    // No mail may go today any more.
+    const { limits } = campaign.definition
+    const { spend } = limits.budget
+    if (spend) Object.assign(limits.budget, { spend: { ...spend, amount: { ...spend.amount, micros: 0 } } })
+    wait(pipeline, 60)
+    await pipeline.work()
+    expect(await pipeline.open()).toMatchObject([{ state: 'planned' }])
+    expect(await pipeline.records()).toMatchObject([{ state: 'skipped', reason: 'budget_exhausted' }])
+    Object.assign(limits.budget, { spend })
+    wait(pipeline, DAY)
+    await pipeline.work()
+    expect(new Set(keys).size).toBe(1)
+    expect(await liability(pipeline)).toBe(400_000)
+  })
+
   it('is held for once where a worker dies while it asks, and no part of its batch is held any longer', async () => {
     const limits = { budget: { liability: '1.3 CNY', spend: '1 CNY' } }
     const pipeline = await openGranting(3, coupon({ deliver: 'account' }), {

@@ -87,13 +87,12 @@ export async function holdBudgets(
   const accepted: Claimed[] = []
   for (const claim of claimed) {
     const shortage = shortageOf(claim, budgets, spending, mine)
-    if (shortage) {
-      short.set(claim.touchpointId, shortage)
-      continue
-    }
-    mine.spend += claim.spend
+    if (shortage) short.set(claim.touchpointId, shortage)
+    if (shortage && !claim.asked) continue
+    const spend = shortage ? 0 : claim.spend
+    mine.spend += spend
     mine.liability += claim.liability
-    accepted.push(claim)
+    accepted.push({ ...claim, spend })
   }
   await writeHolds(tx, claimId, budgets, accepted)
   return short

@@ -37,7 +37,7 @@ export async function reserveMoney(
   for (const each of [...allowed.filter(isAsked), ...allowed.filter((one) => !isAsked(one))]) {
     const { contactId, touchpointId } = each.cleared.candidate
     const spend = spends ? dearest(each, compose) : 0
-    claimed.push({ contactId, touchpointId, spend, liability: liabilityOf(each, step) })
+    claimed.push({ contactId, touchpointId, spend, liability: liabilityOf(each, step), asked: isAsked(each) })
     await pace()
   }
   const hold = () => provisionally(deps.database, (tx) => holdBudgets(tx, claimId, budgets, now, claimed))

@@ -10,6 +10,8 @@ import type { TouchpointKey } from '../keys.ts'
 export interface Claimed extends TouchpointKey {
   readonly spend: number
   readonly liability: number
+  /** A provider was asked before for what it promises, and the account may have it: that part is held also where it waits. */
+  readonly asked?: boolean
 }
 
 /** One row for each budget the batch may cost anything of. */
