@@ -8,7 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
  */
 const LONG = [
   'test/reports/honesty.test.ts',
-  'test/config/conditions.property.test.ts',
+  'test/config/conditions/conditions.property.test.ts',
   'test/bench.test.ts',
   'test/faults/processes.test.ts',
   'test/database/embedded.test.ts',

@@ -3,8 +3,8 @@ import { connect, type Database, execute, rows } from '../src/database/connect.t
 import { ensurePartitions } from '../src/database/partitions.ts'
 import type { CampaignQuestion } from '../src/reports/question.ts'
 import { sheetReports } from '../src/reports/reports.ts'
-import { rollUp } from '../src/reports/rollup.ts'
-import type { CountingRules } from '../src/reports/rollup-sql.ts'
+import type { CountingRules } from '../src/reports/rollup/cohort-sql.ts'
+import { rollUp } from '../src/reports/rollup/rollup.ts'
 import type { SheetReport } from '../src/reports/sheet-report.ts'
 import { type Bench, conclude, type Finding, percentile95 } from './measure.ts'
 

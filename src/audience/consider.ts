@@ -44,7 +44,7 @@ export async function considerContact(
     sql`SELECT ${entry.since} AS since,
       c.external_id = ANY (${sql.param(campaign.definition.seeds)}::text[]) AS seed,
       EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
-        AND e.ended_at IS NULL) AS open,
+        AND e.ended_at IS NULL AND e.outcome_until > ${now}::timestamptz) AS open,
       EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
         AND e.lapsed_at = ${entry.since} AND e.arm <> 'seed') AS entered
       FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id

@@ -168,7 +168,8 @@ async function countOutside(tx: Transaction, campaign: CompiledCampaign, now: Da
     FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
     LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
     ${join(ANY_MOMENT, now, everybody)}
-    LEFT JOIN (SELECT contact_id FROM episodes WHERE campaign = ${campaign.name} AND ended_at IS NULL AND arm <> 'seed') e
+    LEFT JOIN (SELECT contact_id FROM episodes WHERE campaign = ${campaign.name} AND ended_at IS NULL
+        AND outcome_until > ${now}::timestamptz AND arm <> 'seed') e
       ON e.contact_id = c.contact_id
     WHERE c.contact_id NOT IN (${seeds})`,
   )

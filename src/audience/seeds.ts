@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { later } from '../clock.ts'
 import { ON_RETURN } from '../config/campaign.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
@@ -27,7 +27,7 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
   const first = campaign.tiers[0]
   if (seeds.length === 0 || !first) return
   // No stripe is held here: an erasure comes before this, and then there is nobody, or after it, and takes the episode along.
-  await keepContacts(tx, sql`c.external_id = ANY (${sql.param(seeds)}::text[])`)
+  await keepContacts(tx, isSeed(seeds))
   const windowEnds = later(now, window)
   const outcomeUntil = later(windowEnds, grace)
   await execute(
@@ -35,7 +35,7 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
     sql`
     WITH drawn AS MATERIALIZED (
       SELECT nextval('episode_ids') AS episode_id, c.contact_id, c.person_id FROM contacts c
-      WHERE c.external_id = ANY (${sql.param(seeds)}::text[])
+      WHERE ${isSeed(seeds)}
         -- One open episode a campaign, whoever opened it: a contact that is made a seed meanwhile has to wait.
         AND NOT EXISTS (SELECT FROM episodes e WHERE e.campaign = ${campaign.name} AND e.contact_id = c.contact_id
           AND (e.ended_at IS NULL OR (e.arm = 'seed' AND e.version = ${campaign.version})))
@@ -56,4 +56,11 @@ export async function openSeeds(tx: Transaction, campaign: CompiledCampaign, now
     )
     SELECT FROM drawn`,
   )
+}
+
+/** True of a contact `c` that is a seed: found by the index on names, for contacts have none on the id they go by. */
+function isSeed(seeds: readonly string[]): SQL {
+  const ids = sql`${sql.param([...seeds])}::text[]`
+  return sql`c.contact_id IN (SELECT x.contact_id FROM external_ids x WHERE x.external_id = ANY (${ids}))
+    AND c.external_id = ANY (${ids})`
 }

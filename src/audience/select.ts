@@ -100,6 +100,22 @@ function sunsetSql({ campaign, now }: Selection): SQL | undefined {
   return tries.length === 0 ? undefined : sql`(${sql.join(tries, sql` OR `)})`
 }
 
+/**
+ * When an episode was over: of this campaign also one whose time is, and that nothing has ended yet. A run does so before it
+ * considers anybody, and whoever asks what a run would do must find the same.
+ */
+function overSql({ campaign, now }: Selection, episode: SQL): SQL {
+  return sql`coalesce(${episode}.ended_at, CASE WHEN ${episode}.campaign = ${campaign.name}
+    AND ${episode}.outcome_until <= ${now}::timestamptz THEN ${now}::timestamptz END)`
+}
+
+/** Whether an episode ended as recalled, or will. Not as EXISTS: all recalls there are might be read and hashed. */
+function recalledSql(episode: SQL): SQL {
+  return sql`CASE WHEN ${episode}.ended_at IS NOT NULL THEN ${episode}.end_reason = 'recalled'
+    ELSE (SELECT true FROM recalls r WHERE r.contact_id = ${episode}.contact_id
+      AND r.episode_id = ${episode}.episode_id AND r.goal_no = 0) END`
+}
+
 /** True for contacts that today's intake leaves for later. */
 function backlogSql(selection: Selection, since: SQL): SQL | undefined {
   const intake = selection.intake
@@ -186,15 +202,17 @@ export function answersSql(selection: Selection, which: Which): SQL {
       ${entry.join(moments, now, which)}
       LEFT JOIN LATERAL (
         SELECT max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name}) AS episode_no,
-          bool_or(e.campaign = ${campaign.name} AND e.ended_at IS NULL AND e.contact_id = c.contact_id) AS open_mine,
-          bool_or(e.campaign = ${campaign.name} AND e.ended_at IS NULL) AS open_here,
-          bool_or(e.campaign <> ${campaign.name} AND e.ended_at IS NULL AND e.exclusive = ${campaign.exclusive})
+          bool_or(e.campaign = ${campaign.name} AND e.over_at IS NULL AND e.contact_id = c.contact_id) AS open_mine,
+          bool_or(e.campaign = ${campaign.name} AND e.over_at IS NULL) AS open_here,
+          bool_or(e.campaign <> ${campaign.name} AND e.over_at IS NULL AND e.exclusive = ${campaign.exclusive})
             AS open_elsewhere,
-          max(e.ended_at) FILTER (WHERE e.campaign = ${campaign.name}) AS last_ended,
-          max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name} AND e.ended_at IS NOT NULL) AS ended_no,
-          max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name} AND e.end_reason = 'recalled') AS recalled_no
+          max(e.over_at) FILTER (WHERE e.campaign = ${campaign.name}) AS last_ended,
+          max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name} AND e.over_at IS NOT NULL) AS ended_no,
+          max(e.episode_no) FILTER (WHERE e.campaign = ${campaign.name} AND e.over_at IS NOT NULL
+            AND ${recalledSql(sql`e`)}) AS recalled_no
         FROM (SELECT contact_id FROM contacts WHERE person_id = c.person_id OFFSET 0) p
-        CROSS JOIN LATERAL (SELECT * FROM episodes WHERE contact_id = p.contact_id AND arm <> 'seed' OFFSET 0) e
+        CROSS JOIN LATERAL (SELECT *, ${overSql(selection, sql`o`)} AS over_at FROM episodes o
+          WHERE o.contact_id = p.contact_id AND o.arm <> 'seed' OFFSET 0) e
       ) h ON true
       CROSS JOIN LATERAL (SELECT ${campaign.audience ? campaign.audience.sql(now) : sql`true`} AS audience) v
       WHERE ${which(sql`a.contact_id`)} AND ${which(sql`c.contact_id`)}

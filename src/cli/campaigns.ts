@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path'
 import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
-import { readDocument } from '../config/document.ts'
+import { readDocument } from '../config/documents/document.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign, overlookedCampaigns } from '../config/load.ts'
 import { nearest } from '../config/nearest-name.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'

@@ -1,8 +1,8 @@
 import type { CampaignBook, CompiledCampaign } from '../config/compiled.ts'
 import { WinbackError } from '../errors.ts'
-import { reasonOf } from './doctor/finding.ts'
 import type { Say } from './locale.ts'
 import type { Output } from './output.ts'
+import { reasonOf } from './verbs/doctor/finding.ts'
 
 /**
  * A campaign's version in force, for whoever looks at several: one that this Winback cannot read (a newer one applied it) is

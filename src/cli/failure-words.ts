@@ -1,4 +1,4 @@
-import { ENGLISH_PROBLEMS, type ProblemWords } from '../config/problems.ts'
+import { ENGLISH_PROBLEMS, type ProblemWords } from '../config/documents/problems.ts'
 import type { Language } from '../reports/words.ts'
 
 // What stands around an error, both languages beside each other. What the error itself says is English: so is what a

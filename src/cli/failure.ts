@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { CommanderError } from 'commander'
-import { formatProblems } from '../config/problems.ts'
+import { formatProblems } from '../config/documents/problems.ts'
 import { isGone } from '../database/outage.ts'
 import { ConfigError, codeOf, type Location, messageOf, type Problem, WinbackError } from '../errors.ts'
 import type { Language } from '../reports/words.ts'

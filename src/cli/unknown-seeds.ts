@@ -13,7 +13,8 @@ export async function warnOfUnknownSeeds(
   const unknown = await rows<{ id: string }>(
     database,
     sql`SELECT id FROM unnest(${sql.param(definition.seeds)}::text[]) AS seed (id)
-      WHERE NOT EXISTS (SELECT FROM contacts c WHERE c.external_id = seed.id)`,
+      WHERE (SELECT c.external_id FROM external_ids x JOIN contacts c USING (contact_id) WHERE x.external_id = seed.id)
+        IS DISTINCT FROM seed.id`,
   )
   if (unknown.length === 0) return
   const ids = unknown.map(({ id }) => id)

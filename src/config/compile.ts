@@ -12,7 +12,7 @@ import type {
   StepTemplate,
   TemplateFact,
 } from './compiled.ts'
-import { combineConditions, compileCondition } from './conditions.ts'
+import { combineConditions, compileCondition } from './conditions/conditions.ts'
 import { bandsOf } from './entering.ts'
 import type { Fact } from './fact.ts'
 import { silencedByOf } from './silenced-by.ts'

@@ -4,10 +4,10 @@ import { isBuiltIn } from '../channels/channels.ts'
 import { importChannel, type OutsideChannel, type OutsideChannels } from '../channels/outside.ts'
 import { messageOf, type Problem } from '../errors.ts'
 import { finding } from './checks/findings.ts'
-import { type Path, type SourceDocument, valueAt } from './document.ts'
-import { problemsOf } from './issues.ts'
-import { UNKNOWN_KEY } from './misplaced.ts'
-import { secretsOf } from './secrets.ts'
+import { type Path, type SourceDocument, valueAt } from './documents/document.ts'
+import { problemsOf } from './documents/issues.ts'
+import { UNKNOWN_KEY } from './documents/misplaced.ts'
+import { secretsOf } from './documents/secrets.ts'
 
 // `channels: { whatsapp: { module: ./channels/whatsapp.js, … } }`: the blocks of winback.yaml that bring their channel
 // along. Loading is the one step that waits; the rest is a function of the text and of what was loaded.

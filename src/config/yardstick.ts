@@ -2,9 +2,9 @@ import type { z } from 'zod'
 import { type ChannelRegistry, type ChannelSettings, registerChannels } from '../channels/channels.ts'
 import type { OutsideChannels } from '../channels/outside.ts'
 import type { Problem } from '../errors.ts'
-import { formatPath, type Path, valueAt } from './document.ts'
-import { isSecret } from './references.ts'
-import type { Salvaged } from './salvaged.ts'
+import { formatPath, type Path, valueAt } from './documents/document.ts'
+import { isSecret } from './documents/references.ts'
+import type { Salvaged } from './documents/salvaged.ts'
 import { type Workspace, workspace as workspaceSchema } from './workspace.ts'
 
 /** What a campaign is held against: a workspace, of which parts may be wrong. */

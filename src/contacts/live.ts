@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { lockKey } from '../database/advisory-locks.ts'
-import { type Database, execute, rows, type Transaction } from '../database/connect.ts'
+import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import type { Call } from './calls.ts'
 import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
@@ -280,23 +280,23 @@ const PRUNED_AT_ONCE = 10_000
 
 /**
  * Forgets message ids older than the horizon (seconds), and what visitors did who never got a name. In chunks, each a
- * transaction of its own.
+ * statement of its own.
  * @returns how many rows went
  */
-export async function pruneIngest(database: Database, now: Date, horizon: number): Promise<number> {
-  const keys = await pruneTable(database, 'ingest_keys', earlier(now, horizon))
-  return keys + (await pruneTable(database, 'anonymous_activity', earlier(now, VISITOR_DAYS * 86_400)))
+export async function pruneIngest(session: Session, now: Date, horizon: number): Promise<number> {
+  const keys = await pruneTable(session, 'ingest_keys', earlier(now, horizon))
+  return keys + (await pruneTable(session, 'anonymous_activity', earlier(now, VISITOR_DAYS * 86_400)))
 }
 
 async function pruneTable(
-  database: Database,
+  session: Session,
   table: 'ingest_keys' | 'anonymous_activity',
   before: Date,
 ): Promise<number> {
   const name = sql.identifier(table)
   for (let pruned = 0; ; ) {
     const went = await execute(
-      database,
+      session,
       sql`DELETE FROM ${name} WHERE ctid = ANY (ARRAY(
             SELECT ctid FROM ${name} WHERE received_at < ${before} LIMIT ${PRUNED_AT_ONCE}))`,
     )

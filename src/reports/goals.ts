@@ -1,5 +1,5 @@
 import { type SQL, sql } from 'drizzle-orm'
-import { literal } from './cohort-day.ts'
+import { literal } from './rollup/cohort-day.ts'
 
 /**
  * The event of the primary goal, by version of a campaign. A recall is of the goal of the version its episode opened with,

@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { heldTotal } from '../database/storable.ts'
-import { literal } from './cohort-day.ts'
+import { literal } from './rollup/cohort-day.ts'
 
 /** What of an event's value is earned, by event type: 0.3 of an order, −0.3 of what is paid back of one. */
 export type Earned = Readonly<Record<string, number>>

@@ -4,7 +4,7 @@ import type { PairProducts, RepeatedHeads } from '../statistics/clusters.ts'
 import type { CrossMoments, RatioMoments } from '../statistics/ratio.ts'
 import type { Counts } from './effect.ts'
 import { inRange, knownAt, type Range, WHEN_COUNTED } from './people-cells.ts'
-import { type Letter, PRODUCTS, type ProductName } from './rollup-repeats.ts'
+import { type Letter, PRODUCTS, type ProductName } from './rollup/repeats.ts'
 
 // Persons who lapsed several times, as sums of products: what every interval of means over lapses is clustered with.
 

@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path'
-import { readDocument, type SourceDocument } from '../config/document.ts'
+import { readDocument, type SourceDocument } from '../config/documents/document.ts'
 import type { LoadedWorkspace } from '../config/load.ts'
 import { readState } from '../contacts/sync/progress.ts'
 import { runSync, type SyncOptions, type SyncSummary } from '../contacts/sync/sync.ts'

@@ -1,4 +1,4 @@
-import { openDesk } from '../cli/desk.ts'
+import { openDesk } from '../cli/verbs/desk.ts'
 import type { DatabaseContext } from '../cli/workspace.ts'
 import { type Clock, systemClock } from '../clock.ts'
 import { WinbackError } from '../errors.ts'

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SHIPPED_CAMPAIGNS } from '../cli/init.ts'
+import { SHIPPED_CAMPAIGNS } from '../cli/verbs/init.ts'
 import type { PlantedPerson, SimulatedAct } from './acts.ts'
 import { uniform } from './draws.ts'
 import type { Population } from './population.ts'

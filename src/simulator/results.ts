@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { overviewOf } from '../cli/report.ts'
+import { overviewOf } from '../cli/verbs/report.ts'
 import type { DatabaseContext } from '../cli/workspace.ts'
 import type { LoadedCampaign } from '../config/load.ts'
 import { type Database, rows } from '../database/connect.ts'

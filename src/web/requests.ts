@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { z } from 'zod'
+import { problemsOf } from '../config/documents/issues.ts'
 import { isWritable } from '../config/instants.ts'
-import { problemsOf } from '../config/issues.ts'
 import { jsonText } from '../contacts/values/text.ts'
 import { messageOf } from '../errors.ts'
 import { RefusedError } from './answers.ts'

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
+import { considerContact } from '../../src/audience/consider.ts'
 import { foreseeRun } from '../../src/audience/hindrances.ts'
 import { heldOutShares, planAudience } from '../../src/audience/plan.ts'
 import { runCampaign } from '../../src/audience/run.ts'
@@ -96,6 +97,42 @@ it('counts everybody once: who is in the campaign is not too recently active as 
     had: 0,
   })
   expect(plan.cells.map(({ contacts }) => contacts)).toEqual([1])
+})
+
+it('foresees whose last episode is over by then: a run ends it before it considers anybody', async () => {
+  for (const [reentry, answers] of [
+    [{ sunset: '1 episodes' }, { sunset: 1, opened: 1 }],
+    [{ wait: '1h' }, { reentry_wait: 2 }],
+    [{}, { opened: 2 }],
+  ] as const) {
+    const pipeline = await openPipeline({
+      database: await emptiedDatabase(),
+      tiers: [{ name: 'only', from: 3 * DAY, to: null, steps: [{ id: 'remind' }] }],
+      definition: { reentry },
+    })
+    const { database, campaign, run } = pipeline
+    const people = [
+      await pipeline.addContact({ silentSince: ago(4) }),
+      await pipeline.addContact({ silentSince: ago(5) }),
+    ]
+    await runCampaign(run, campaign, START)
+    await pipeline.addActivity(people[1] ?? 0, ago(-1))
+    // Window and grace have passed; nothing has run since.
+    const later = ago(-32)
+    const reach = { addressKinds: new Map(), needsConsent: new Set<string>() }
+    const foreseen = await planAudience(database, campaign, later, reach)
+    const counted = Object.fromEntries(foreseen.cells.map(({ answer, contacts }) => [answer, contacts]))
+    expect(counted).toEqual(answers)
+    expect(foreseen.outside.open).toBe(0)
+    const told = await Promise.all(people.map((one) => considerContact(database, campaign, one, later)))
+    expect(told.map(({ answer }) => answer).toSorted()).toEqual(
+      Object.entries(answers)
+        .flatMap(([answer, contacts]) => Array(contacts).fill(answer))
+        .toSorted(),
+    )
+    pipeline.clock.set(later)
+    expect((await runCampaign(run, campaign, later)).answers).toEqual(answers)
+  }
 })
 
 it('foresees what refuses a run or holds it back, as the run itself does', async () => {

@@ -8,6 +8,7 @@ import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { lockStripe, STRIPE_WIDTH, stripeOf } from '../../src/database/stripes.ts'
 import { eventually } from '../support/eventually.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+import { rowsRead } from '../support/rows-read.ts'
 
 /**
  * A pipeline with a contact in each of some chunks. `person`: the place of the contact who is the same person; `days`: how
@@ -233,6 +234,22 @@ it('opens no episode of a seed who is being erased', async () => {
   })
   await opening
   expect(await openedIn(pipeline)).toEqual([stays])
+})
+
+it('finds its seeds by the index on names, and reads nobody else', async () => {
+  const pipeline = await openPipeline({ definition: { seeds: ['u7'] } })
+  const { database, campaign } = pipeline
+  const many = sql`generate_series(1, 20000) n`
+  await execute(
+    database,
+    sql`INSERT INTO contacts (contact_id, person_id, external_id, imported_at) OVERRIDING SYSTEM VALUE
+        SELECT n, n, 'u' || n, ${START} FROM ${many}`,
+  )
+  await execute(database, sql`INSERT INTO external_ids SELECT external_id, contact_id FROM contacts`)
+  await execute(database, sql`ANALYZE contacts, external_ids`)
+  const read = await transaction(database, (tx) => rowsRead(tx, () => openSeeds(tx, campaign, START)))
+  expect(read.contacts).toBeLessThan(10)
+  expect(await openedIn(pipeline)).toEqual([7])
 })
 
 it('is held back by the campaign’s days, as they are where it lives, and by what is switched off', async () => {

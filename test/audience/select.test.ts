@@ -45,12 +45,13 @@ async function addEpisode(
   },
 ): Promise<void> {
   const name = episode.campaign ?? pipeline.campaign.name
+  const [windowEnds, outcomeUntil] = episode.endedAt ? [ago(50), ago(48)] : [ago(-1), ago(-3)]
   await execute(
     pipeline.database,
     sql`INSERT INTO episodes (contact_id, campaign, version, exclusive, person_id, episode_no, arm, entry_tier, segment,
         lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no, ended_at, end_reason)
       SELECT contact_id, ${name}, 1, ${episode.exclusive ?? name}, person_id, ${episode.no ?? 1},
-        ${episode.arm ?? 'treated'}, 'coupon', 'everyone', ${ago(90)}, ${ago(80)}, ${ago(50)}, ${ago(48)}, 1,
+        ${episode.arm ?? 'treated'}, 'coupon', 'everyone', ${ago(90)}, ${ago(80)}, ${windowEnds}, ${outcomeUntil}, 1,
         ${episode.endedAt ?? null}, ${episode.endedAt ? (episode.reason ?? 'expired') : null}
       FROM contacts WHERE contact_id = ${contact}`,
   )

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { channels } from '../../src/channels/channels.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
+import { formatProblem, formatProblems } from '../../src/config/documents/problems.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { readCampaign, readWorkspace } from '../../src/config/load.ts'
 import { nearest } from '../../src/config/nearest-name.ts'
-import { formatProblem, formatProblems } from '../../src/config/problems.ts'
 import { CAMPAIGN_YAML, sampleTemplates, sampleWorkspace, WORKSPACE_YAML } from './support/samples.ts'
 
 const FILE = 'campaigns/x.yaml'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { readDocument } from '../../src/config/document.ts'
+import { readDocument } from '../../src/config/documents/document.ts'
 import { campaignJsonSchema, workspaceJsonSchema } from '../../src/config/json-schema.ts'
 import { CAMPAIGN_YAML, WORKSPACE_YAML } from './support/samples.ts'
 

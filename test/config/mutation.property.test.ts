@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parse, stringify } from 'yaml'
+import { formatProblems } from '../../src/config/documents/problems.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { readCampaign, readWorkspace } from '../../src/config/load.ts'
-import { formatProblems } from '../../src/config/problems.ts'
 import { CAMPAIGN_YAML, sampleTemplates, sampleWorkspace, WORKSPACE_YAML } from './support/samples.ts'
 
 // Whatever a person does to a valid file, the answer is a list of problems or success, never an exception.

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { parse, parseDocument } from 'yaml'
+import { formatProblem } from '../../src/config/documents/problems.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { judgeCampaign, readCampaign, readWorkspace } from '../../src/config/load.ts'
-import { formatProblem } from '../../src/config/problems.ts'
 import { CAMPAIGN_YAML, sampleTemplates, sampleWorkspace, WORKSPACE_YAML } from './support/samples.ts'
 
 // Whatever single value of a right file cannot be read, there is one problem: nothing that rests on it is blamed.

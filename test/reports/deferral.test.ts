@@ -4,7 +4,7 @@ import { execute } from '../../src/database/connect.ts'
 import { readWaiting } from '../../src/reports/deferral.ts'
 import { deliverySheet, readDelivery } from '../../src/reports/delivery.ts'
 import { funnelSheet, readFunnel } from '../../src/reports/funnel.ts'
-import { rollUp } from '../../src/reports/rollup.ts'
+import { rollUp } from '../../src/reports/rollup/rollup.ts'
 import { DAY, openPipeline, START } from '../support/pipeline.ts'
 
 const later = (seconds: number) => new Date(START.getTime() + seconds * 1000)

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { describePortrait } from '../../src/cli/signal-words.ts'
+import { describePortrait } from '../../src/cli/verbs/signal-words.ts'
 import { manualClock } from '../../src/clock.ts'
 import { factCatalogue } from '../../src/config/facts.ts'
 import { rows } from '../../src/database/connect.ts'

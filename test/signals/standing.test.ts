@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { planAudience } from '../../src/audience/plan.ts'
-import { describePortrait } from '../../src/cli/signal-words.ts'
+import { describePortrait } from '../../src/cli/verbs/signal-words.ts'
 import { manualClock } from '../../src/clock.ts'
 import { factCatalogue } from '../../src/config/facts.ts'
 import { rows } from '../../src/database/connect.ts'

@@ -172,7 +172,9 @@ export async function openPipeline(options: PipelineOptions = {}): Promise<Pipel
             imported_at)
           VALUES (0, ${`u${added}`}, ${email}, ${keySql(email)}, ${phone}, ${keySql(phone)},
             ${contact.timezone ?? null}, ${JSON.stringify(contact.attributes ?? {})}::jsonb, ${clock.now()})
-          RETURNING contact_id, email_key, phone_key
+          RETURNING contact_id, external_id
+        ), named AS (
+          INSERT INTO external_ids (external_id, contact_id) SELECT external_id, contact_id FROM made
         ), active AS (
           INSERT INTO contact_activity (contact_id, silent_since, last_active_at, activity_count)
           SELECT contact_id, ${contact.silentSince ?? null}, ${contact.silentSince ?? null}, 1 FROM made

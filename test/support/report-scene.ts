@@ -1,6 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { type Database, execute } from '../../src/database/connect.ts'
-import type { CountingRules } from '../../src/reports/rollup-sql.ts'
+import type { CountingRules } from '../../src/reports/rollup/cohort-sql.ts'
 
 // What tests of reports begin with.
 

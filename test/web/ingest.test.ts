@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { manualClock } from '../../src/clock.ts'
 import { pruneIngest } from '../../src/contacts/live.ts'
 import { externalIdHashSql } from '../../src/contacts/privacy/erased.ts'
-import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb } from '../../src/web/server.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
@@ -14,6 +14,7 @@ import { testChannel } from '../support/channel.ts'
 import { codePoint } from '../support/code-points.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
+import { rowsRead } from '../support/rows-read.ts'
 import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 
 const NOW = new Date('2026-03-01T12:00:00Z')
@@ -166,6 +167,33 @@ describe('calls', () => {
     expect(await pruneIngest(database, clock.now(), shop.workspace.events.horizon)).toBe(1)
     await post('track', call)
     expect(await events()).toHaveLength(1)
+  })
+
+  test('what is forgotten is found wherever it stands, and nothing else is read for it', async () => {
+    const { horizon } = shop.workspace.events
+    // As after years: whatever came took the room of what had been forgotten.
+    const received = sql`${clock.now()}::timestamptz - make_interval(secs => ${horizon} * 1.001 * (n::bigint * 7919 % 20000) / 20000)`
+    const many = sql`generate_series(1, 20000) n`
+    await execute(
+      database,
+      sql`INSERT INTO ingest_keys SELECT 'events', gen_random_uuid(), ${received} FROM ${many}`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO anonymous_activity (anonymous_id, occurred_at, key, type, received_at)
+          SELECT 'v' || n, at, n, 'session', at - make_interval(secs => 90 * 86400 - ${horizon}::int)
+          FROM ${many} CROSS JOIN LATERAL (SELECT ${received} AS at) r`,
+    )
+    await execute(database, sql`ANALYZE ingest_keys, anonymous_activity`)
+    const read = await transaction(database, async (tx) => {
+      let pruned = 0
+      const of = await rowsRead(tx, async () => {
+        pruned = await pruneIngest(tx, clock.now(), horizon)
+      })
+      return { pruned, of }
+    })
+    expect(read.pruned).toBeGreaterThan(20)
+    for (const table of ['ingest_keys', 'anonymous_activity']) expect(read.of[table]).toBeLessThan(200)
   })
 
   test('a sender whose clock is ahead is set right by its sentAt; the future is refused', async () => {

@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors.ts'
-import { valueAt } from '../document.ts'
+import { valueAt } from '../documents/document.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
 import { unread } from './unread.ts'
 

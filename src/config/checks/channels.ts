@@ -1,8 +1,8 @@
 import { channelsSetUp } from '../../channels/channels.ts'
 import type { Problem } from '../../errors.ts'
-import { valueAt } from '../document.ts'
+import { valueAt } from '../documents/document.ts'
+import { asList } from '../documents/wanted.ts'
 import { nearest } from '../nearest-name.ts'
-import { asList } from '../wanted.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
 import { isDoubtful } from './unread.ts'
 

@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors.ts'
-import { compileCondition } from '../conditions.ts'
+import { compileCondition } from '../conditions/conditions.ts'
 import { subjectOf } from '../entering.ts'
 import { EVENTS } from '../event-names.ts'
 import { nearest } from '../nearest-name.ts'

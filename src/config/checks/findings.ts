@@ -1,8 +1,8 @@
 import type { Location, Problem } from '../../errors.ts'
 import { type Campaign, ON_RETURN, type Tier } from '../campaign.ts'
-import { formatPath, type Path, type SourceDocument, valueAt } from '../document.ts'
+import { formatPath, type Path, type SourceDocument, valueAt } from '../documents/document.ts'
+import type { Salvaged } from '../documents/salvaged.ts'
 import { nearest } from '../nearest-name.ts'
-import type { Salvaged } from '../salvaged.ts'
 import type { TemplateIndex } from '../templates-index.ts'
 import type { Yardstick } from '../yardstick.ts'
 

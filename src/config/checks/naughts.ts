@@ -1,5 +1,5 @@
 import type { Problem } from '../../errors.ts'
-import type { Path } from '../document.ts'
+import type { Path } from '../documents/document.ts'
 import { formatAmount } from '../quantities.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
 

@@ -1,7 +1,7 @@
 import type { Problem } from '../../errors.ts'
 import { offerVariables } from '../../offers/offers.ts'
 import { REPORT_VARIABLES } from '../annual-report.ts'
-import type { Path } from '../document.ts'
+import type { Path } from '../documents/document.ts'
 import { isStepFact } from '../facts.ts'
 import { nearest } from '../nearest-name.ts'
 import { ownTexts, type TemplateVariable } from '../templates-index.ts'

@@ -1,6 +1,6 @@
 import type { Problem } from '../../errors.ts'
 import type { Step } from '../campaign.ts'
-import type { Salvaged } from '../salvaged.ts'
+import type { Salvaged } from '../documents/salvaged.ts'
 import { ownTexts, type TemplateIndex } from '../templates-index.ts'
 import { sayingOf } from '../variants.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'

@@ -1,4 +1,4 @@
-import { type Path, valueAt } from '../document.ts'
+import { type Path, valueAt } from '../documents/document.ts'
 import { bandsOf } from '../entering.ts'
 import { nearest } from '../nearest-name.ts'
 import type { Band } from '../quantities.ts'

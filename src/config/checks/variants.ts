@@ -1,6 +1,6 @@
 import type { Problem } from '../../errors.ts'
 import { ON_RETURN } from '../campaign.ts'
-import type { Path } from '../document.ts'
+import type { Path } from '../documents/document.ts'
 import { sayingOf } from '../variants.ts'
 import { type Checked, finding, stepsOf } from './findings.ts'
 

@@ -16,10 +16,19 @@ export interface Line {
   readonly unended?: true
 }
 
+export interface Encoding {
+  /** As it is spoken of. */
+  readonly name: string
+  readonly decoder: TextDecoder
+}
+
 /** @throws WinbackError `import.options` for an encoding that does not exist */
-export function openDecoder(label: string): TextDecoder {
+export function openEncoding(label: string): Encoding {
   try {
-    return new TextDecoder(label)
+    const decoder = new TextDecoder(label)
+    const name = decoder.encoding
+    // By the standard, too: what calls itself GBK has ¥, rare names and emoji as GB18030 writes them.
+    return { name, decoder: name === 'gbk' ? new TextDecoder('gb18030') : decoder }
   } catch (cause) {
     throw new WinbackError('import.options', `there is no encoding "${label}"`, {
       remedy: 'Use a name such as gbk, gb18030, big5, shift_jis, windows-1252 or utf-16le.',
@@ -31,12 +40,12 @@ export function openDecoder(label: string): TextDecoder {
 /** The lines of a file in another encoding: as UTF-8 from here on, a block at a time. */
 export async function* decodedLines(
   bytes: AsyncIterable<Buffer>,
-  decoder: TextDecoder,
+  { name, decoder }: Encoding,
 ): AsyncGenerator<Line[]> {
   const blocks = async function* () {
     let first = true
     for await (const block of bytes) {
-      if (first) refuseOther(block, decoder.encoding)
+      if (first) refuseOther(block, name)
       first = false
       yield Buffer.from(decoder.decode(block, { stream: true }))
     }
@@ -45,7 +54,7 @@ export async function* decodedLines(
   // What is no character of the encoding was replaced; it must not be stored as if it had been read.
   const checked = (line: Line): Line =>
     line.problem === undefined && line.text.includes('\ufffd')
-      ? { ...line, problem: `the line is not ${decoder.encoding}; see whether --encoding is right` }
+      ? { ...line, problem: `the line is not ${name}; see whether --encoding is right` }
       : line
   for await (const lines of linesOf(blocks())) yield lines.map(checked)
 }

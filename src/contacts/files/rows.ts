@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { codeOf, messageOf, WinbackError, whyUnreadable } from '../../errors.ts'
 import { parseJson } from '../values/json.ts'
-import { decodedLines, LINE_LIMIT, type Line, linesOf, openDecoder } from './lines.ts'
+import { decodedLines, LINE_LIMIT, type Line, linesOf, openEncoding } from './lines.ts'
 
 // A file as rows: decompressed, cut into lines (lines.ts) and columns, a batch at a time, whatever its size. What cannot be
 // read as a row comes out as one with a problem, so that its line can be named and the rest goes on.
@@ -58,7 +58,7 @@ export function openRows(
   const plain = path.replace(/\.gz$/i, '')
   const format = options.format ?? (/\.(ndjson|jsonl)$/i.test(plain) ? 'ndjson' : 'csv')
   const delimiter = options.delimiter ?? (/\.tsv$/i.test(plain) ? '\t' : ',')
-  const decoder = options.encoding === undefined ? undefined : openDecoder(options.encoding)
+  const encoding = options.encoding === undefined ? undefined : openEncoding(options.encoding)
   let opened: Stats
   try {
     opened = statSync(path)
@@ -80,7 +80,7 @@ export function openRows(
       file = createReadStream(path, { highWaterMark: BLOCK })
       try {
         const stored = plain === path ? file : gunzip(file)
-        const lineBatches = decoder ? decodedLines(stored, decoder) : linesOf(stored)
+        const lineBatches = encoding ? decodedLines(stored, encoding) : linesOf(stored)
         for await (const lines of lineBatches) yield parser.rows(lines)
         yield parser.end()
       } catch (cause) {
@@ -176,12 +176,13 @@ function csvParser(delimiter: string): RowParser {
       const next = queue[at]
       if (next === undefined) break
       const { line, text, problem, unended } = next
-      if (held.length === 0 && (problem !== undefined || !text.includes('"'))) {
-        found.push(
-          problem === undefined
-            ? { line, raw: text, values: splitPlain(text, delimiter), ...(unended && { unended }) }
-            : broken(line, text, problem),
-        )
+      const plain = problem === undefined && held.length === 0 ? plainCells(text, delimiter) : undefined
+      if (plain !== undefined) {
+        found.push({ line, raw: text, values: plain, ...(unended && { unended }) })
+        continue
+      }
+      if (problem !== undefined && held.length === 0) {
+        found.push(broken(line, text, problem))
         continue
       }
       held.push(next)
@@ -215,7 +216,13 @@ function unclosed({ line, text }: Line): FileRow {
   return broken(line, text, 'a quote is never closed')
 }
 
-function splitPlain(text: string, delimiter: string): string[] {
+/**
+ * The cells of a line in which no quote has a meaning; undefined where one may. A bill of WeChat Pay has a backtick before
+ * each cell, and quotes and commas as they come within: '`2026-01-05 09:03:12,`4200001,`Tea, "green"'.
+ */
+function plainCells(text: string, delimiter: string): string[] | undefined {
+  if (text[0] === '`' && text.includes(`${delimiter}\``)) return text.slice(1).split(`${delimiter}\``)
+  if (text.includes('"')) return undefined
   return text === '' ? [] : text.split(delimiter)
 }
 

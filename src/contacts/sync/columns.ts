@@ -1,4 +1,4 @@
-import type { Path } from '../../config/document.ts'
+import type { Path } from '../../config/documents/document.ts'
 import { ACTIVITY_FIELDS, contactFields, fieldCalled } from '../../config/import-fields.ts'
 import type { SyncSettings } from '../../config/sync-settings.ts'
 import type { Attributes } from '../contact-rows.ts'

@@ -16,7 +16,7 @@ import {
 import { at, micros } from './columns.ts'
 
 // What reports are read from: sums by campaign and cohort day, the UTC day of the assignment. Derived from the tables of
-// contacts, episodes and messages, and rebuilt from them at any time (see reports/rollup.ts). None grows with contacts.
+// contacts, episodes and messages, and rebuilt from them at any time (see reports/rollup/). None grows with contacts.
 
 const day = (name: string) => date(name, { mode: 'string' })
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull()

@@ -1,5 +1,5 @@
-import type { TimelineEntry } from '../../reports/timeline.ts'
-import { entryText } from '../../reports/timeline-text.ts'
+import type { TimelineEntry } from '../../reports/timeline/timeline.ts'
+import { entryText } from '../../reports/timeline/timeline-text.ts'
 import type { Visit } from './visit.ts'
 
 /**

@@ -1,8 +1,8 @@
 import { type ASTNode, Environment } from '@marcbachmann/cel-js'
+import { dottedName } from '../../../src/config/conditions/operands.ts'
+import { expandDurations } from '../../../src/config/conditions/parser.ts'
 import type { Fact, FactCatalogue } from '../../../src/config/fact.ts'
 import { FIRST_INSTANT, LAST_INSTANT, parseInstant, parseSpan } from '../../../src/config/instants.ts'
-import { dottedName } from '../../../src/config/operands.ts'
-import { expandDurations } from '../../../src/config/parser.ts'
 import { add, compare, Decimal, divide, multiply, negate, parseDecimal, remainder } from './decimal.ts'
 
 // The meaning of a condition a second time, by cel-js' own evaluator, to hold the compiled SQL against. cel-js does the

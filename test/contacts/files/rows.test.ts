@@ -74,6 +74,24 @@ describe('openRows', () => {
     ])
   })
 
+  it('reads a bill of WeChat Pay, which has a backtick before each cell', async () => {
+    expect(await values('时间,商品,金额\n`2026-01-05,`茶, "春",`1.00\n`2026-01-06,`,`2.00\n')).toEqual([
+      ['时间', '商品', '金额'],
+      ['2026-01-05', '茶, "春"', '1.00'],
+      ['2026-01-06', '', '2.00'],
+    ])
+    expect(await values('`Iolani,1\n"`a",b\n')).toEqual([
+      ['`Iolani', '1'],
+      ['`a', 'b'],
+    ])
+  })
+
+  it('reads as GBK what GB18030 alone has, as the standard says', async () => {
+    // 茶 as both have it, then ¥ and 🍵 as the second does.
+    const bytes = Buffer.from([0xb2, 0xe8, 0x2c, 0x81, 0x30, 0x84, 0x36, 0x2c, 0x94, 0x39, 0xbb, 0x35, 0x0a])
+    expect(await values(bytes, 'f.csv', { encoding: 'gbk' })).toEqual([['茶', '¥', '🍵']])
+  })
+
   it.each([
     ['gbk', '\ufeffexternal_id,first_name\nu1,张三\n', /^it is UTF-8 by its first bytes, not gbk: /],
     ['windows-1252', `id,name\n${'u1,Jürgen Groß\n'.repeat(9)}`, /^it is UTF-8, not windows-1252: leave/],

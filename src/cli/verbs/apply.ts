@@ -1,0 +1,143 @@
+import type { Command } from 'commander'
+import { type Applied, applyCampaign } from '../../config/apply.ts'
+import { shortHash } from '../../config/inputs.ts'
+import type { LoadedCampaign } from '../../config/load.ts'
+import { readSwitches } from '../../config/switches.ts'
+import { WinbackError } from '../../errors.ts'
+import { switchReason } from '../../reports/switch-reason.ts'
+import type { Speech } from '../../reports/words.ts'
+import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
+import { filelessCampaigns, filelessText } from '../fileless.ts'
+import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
+import { operator } from '../operator.ts'
+import type { Outcome } from '../output.ts'
+import { warnOfUnknownSeeds } from '../unknown-seeds.ts'
+import { describe, type Start } from '../verb.ts'
+import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+
+interface ApplyOptions extends Spoken {
+  readonly plan?: string
+}
+
+export function apply(start: Start): Command {
+  const command = describe('apply', {
+    group: 'campaigns',
+    summary: 'Make campaign files the versions that run',
+    description:
+      'Whoever is taken in from now on gets the new version; who is under way keeps the one they began with.\n' +
+      'With --plan, refuses when the campaign, the workspace or a template is no longer what the plan showed.',
+    examples: [
+      ['winback apply', 'every campaign of the workspace that changed'],
+      ['winback apply graded-recall --plan 3f9c2a71b04e', 'exactly what `winback plan` showed'],
+    ],
+  })
+  return spoken(command)
+    .argument('[campaigns...]', 'names or files (default: all)')
+    .option('--plan <hash>', 'the hash `winback plan` printed')
+    .action((campaigns: string[], options: ApplyOptions, command: Command) =>
+      start(command, (invocation) =>
+        withWorkspace(invocation, (context) => runApply(context, campaigns, options)),
+      ),
+    )
+}
+
+async function runApply(
+  context: DatabaseContext,
+  wanted: readonly string[],
+  options: ApplyOptions,
+): Promise<Outcome<{ campaigns: Applied[] }>> {
+  const { plan } = options
+  const speech = speechIn(context, options)
+  const templates = await openTemplates(context)
+  // Everything is read, and found right, before the first version is written.
+  const campaigns = await openCampaigns(context, templates, wanted)
+  if (wanted.length === 0) await warnOfOverlooked(context)
+  if (plan !== undefined && campaigns.length !== 1) {
+    throw new WinbackError('usage.plan', '--plan is the hash of one campaign', {
+      remedy: 'Name the campaign it was made for.',
+    })
+  }
+  const applied: Applied[] = []
+  for (const loaded of campaigns) {
+    for (const warning of loaded.warnings)
+      context.output.warn(`${loaded.file}: ${warning.path}: ${warning.message}`)
+    await warnOfUnknownSeeds(context, loaded, sayIn(speech))
+    applied.push(
+      await applyCampaign(context.database, {
+        loaded,
+        templateFiles: templates.files,
+        workspace: context.loaded,
+        clock: context.clock,
+        by: operator(),
+        expectedPlan: plan,
+      }),
+    )
+  }
+  await warnOfSwitches(context, applied, speech)
+  // Of some campaigns it says nothing what other files there are.
+  if (wanted.length === 0) await warnOfFileless(context, campaigns, sayIn(speech))
+  return { data: { campaigns: applied }, text: formatApplied(applied, speech) }
+}
+
+/** Whoever took a file away may believe that to be the end of its campaign. */
+async function warnOfFileless(
+  context: DatabaseContext,
+  campaigns: readonly LoadedCampaign[],
+  say: Say,
+): Promise<void> {
+  const named = campaigns.map(({ definition }) => definition.campaign)
+  for (const name of await filelessCampaigns(context, named)) {
+    const { found, mend } = filelessText(name, say)
+    context.output.warn(say(`${found}. ${mend}`, `${found}。${mend}`))
+  }
+}
+
+/** A version that is applied to what is held back runs no more than the one before. */
+async function warnOfSwitches(
+  context: DatabaseContext,
+  applied: readonly Applied[],
+  speech: Speech,
+): Promise<void> {
+  const say = sayIn(speech)
+  const names = applied.map(({ campaign }) => campaign)
+  for (const { scope, name, state, reason: kept } of await readSwitches(context.database)) {
+    if (scope === 'channel' || (scope === 'campaign' && !names.includes(name))) continue
+    const what = scope === 'workspace' ? say('everything', '全部发送') : name
+    const reason = switchReason(kept, speech.language)
+    const resume = `\`winback resume ${scope === 'workspace' ? '--all' : name}\``
+    context.output.warn(
+      state === 'stopped'
+        ? say(
+            `${what} was stopped for good (${reason}) and stays stopped: nobody is taken in. Apply it under another name to begin anew.`,
+            `${what} 已永久停止（${reason}），不会再纳入任何人。如需重新开始，请换一个名称应用。`,
+          )
+        : say(
+            `${what} is paused (${reason}) and stays paused until ${resume}.`,
+            `${what} 处于暂停（${reason}），用 ${resume} 恢复。`,
+          ),
+    )
+  }
+}
+
+/** A line for each campaign. */
+export function formatApplied(applied: readonly Applied[], speech: Speech): string {
+  const say = sayIn(speech)
+  if (applied.length === 0) return say('There is no campaign to apply.', '没有可应用的活动。')
+  return applied
+    .map(({ outcome, campaign, version, previous, inputs }) => {
+      const hash = shortHash(inputs)
+      if (outcome === 'unchanged') {
+        return say(
+          `${campaign}: unchanged, version ${version} (${hash})`,
+          `${campaign}：无变化，版本 ${version}（${hash}）`,
+        )
+      }
+      const after =
+        previous === undefined ? '' : say(`, after version ${previous}`, `，此前为版本 ${previous}`)
+      return say(
+        `${campaign}: version ${version} applied${after} (${hash})`,
+        `${campaign}：版本 ${version} 已生效${after}（${hash}）`,
+      )
+    })
+    .join('\n')
+}

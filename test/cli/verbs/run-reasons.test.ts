@@ -1,0 +1,48 @@
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openCliShop, run } from '../command.ts'
+
+test('a run says why what it did not send was not sent', async () => {
+  const { here } = await openCliShop()
+  const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
+  await write(
+    'campaigns/graded-recall.yaml',
+    `version: 1
+campaign: graded-recall
+title: Graded recall
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 30d
+holdout: 0%
+tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: email, template: come-back }] }]
+`,
+  )
+  const ago = new Date(Date.now() - 4 * 86_400_000).toISOString()
+  await write('people.csv', `external_id,signed_up_at\na,${ago}\nb,${ago}\n`)
+  await write(
+    'seen.csv',
+    `external_id,type,occurred_at\nc,session,${new Date(Date.now() - 3_600_000).toISOString()}\n`,
+  )
+  for (const verb of [['apply'], ['import', 'contacts', 'people.csv'], ['import', 'activity', 'seen.csv']]) {
+    expect(await run(verb, here)).toMatchObject({ code: 0 })
+  }
+  const first = await run(['run', '--json'], here)
+  expect(JSON.parse(first.stdout)).toMatchObject({ settled: { skipped: 2 }, skipped: { no_address: 2 } })
+  await write('people.csv', `external_id,signed_up_at\nd,${ago}\n`)
+  expect((await run(['import', 'contacts', 'people.csv'], here)).code).toBe(0)
+  const second = await run(['run', '--locale', 'en'], here)
+  expect(second.stdout).toContain(
+    'Messages: 1 not sent\n  1 not sent: no valid address on any of the step’s channels',
+  )
+  // What cannot be made into a message is told of with the rest: here, in a language that the template is not in.
+  await rename(join(here.cwd, 'templates/come-back.zh-CN.hbs'), join(here.cwd, 'come-back.zh-CN.hbs'))
+  await write('people.csv', `external_id,email,locale,signed_up_at\ne,e@shop.example,fr,${ago}\n`)
+  for (const verb of [['apply'], ['import', 'contacts', 'people.csv']]) {
+    expect(await run(verb, here)).toMatchObject({ code: 0 })
+  }
+  const third = await run(['run', '--json'], here)
+  expect(JSON.parse(third.stdout)).toMatchObject({ settled: { skipped: 1 }, skipped: { missing_data: 1 } })
+  const story = await run(['explain', 'e', '--json'], here)
+  expect(story.stdout).toContain('there is no template come-back in zh-CN')
+})
