@@ -518,6 +518,21 @@ u2,,,,,,,,,
     await expect(importContacts(database, unnamed, options())).rejects.toMatchObject({
       remedy: expect.stringContaining('say --no-header and --map external_id=1'),
     })
+    for (const [note, said] of [
+      ['#支付宝业务明细查询', '#支付宝业务明细查询'],
+      ['Bill of May,', 'Bill of May'],
+    ]) {
+      const noted = file('note.csv', `${note}\nid,mail\nu1,ann@example.com\n`)
+      await expect(
+        importContacts(database, noted, options({ mapping: { fields: { external_id: 'id' } } })),
+      ).rejects.toMatchObject({
+        remedy: expect.stringMatching(new RegExp(`^Its first line says "${said}" alone: .*tail -n \\+2`)),
+      })
+    }
+    const single = file('single.csv', 'Email Address\nann@example.com\n')
+    await expect(importContacts(database, single, options())).rejects.toMatchObject({
+      remedy: expect.stringContaining("The file's columns are Email Address."),
+    })
     const twice = file('t.csv', 'external_id,email,email\nu1,old@example.com,new@example.com\n')
     expect(await importContacts(database, twice, options())).toMatchObject({
       unused: [{ column: 'email', meant: 'email', number: 3 }],

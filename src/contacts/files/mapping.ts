@@ -105,7 +105,7 @@ export function bindFields(
   const fail = (message: string, remedy: string) =>
     new WinbackError('import.mapping', message, {
       location: { file, line: 1 },
-      remedy: delimiterHint(header) ?? remedy,
+      remedy: delimiterHint(header) ?? noteHint(header) ?? remedy,
     })
   const known = (name: string) => {
     const field = fieldCalled(name, fields)
@@ -194,6 +194,14 @@ export function delimiterHint(header: readonly string[] | undefined): string | u
   if (delimiter === undefined) return undefined
   const flag = delimiter === '\t' ? 'tab' : `'${delimiter}'`
   return `The header is one column, "${only.replaceAll('\t', ' ')}": say what stands between them with --delimiter ${flag}.`
+}
+
+/** A first line that says one thing is mostly a note above the table: `#支付宝业务明细查询`, or `微信支付账单明细,,,,`. */
+function noteHint(header: readonly string[] = []): string | undefined {
+  const [only, ...more] = header.filter((cell) => cell !== '')
+  if (only === undefined || more.length > 0) return undefined
+  if (header.length === 1 && !/^#|[:：]/.test(only)) return undefined
+  return `Its first line says "${only}" alone: where that is a note above the table, take out what stands before the line that names the columns (tail -n +2).`
 }
 
 function defaultFields(
