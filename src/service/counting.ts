@@ -27,10 +27,17 @@ export function openCounting(
   let running: Promise<void> | undefined
   // Nothing to count leaves no trace in the tables; without this, each page would look for it again.
   let tried = Number.NEGATIVE_INFINITY
+  let failed = Number.NEGATIVE_INFINITY
   const count = () => {
     tried = runtime.clock.now().getTime()
     running ??= refreshReports(runtime)
-      .then(() => undefined, onError)
+      .then(
+        () => undefined,
+        (error: unknown) => {
+          failed = tried
+          onError(error)
+        },
+      )
       .finally(() => {
         running = undefined
       })
@@ -39,8 +46,10 @@ export function openCounting(
   return {
     freshen: async (campaign) => {
       const now = runtime.clock.now().getTime()
-      const { countedAt } = await readFreshness(runtime.database, { campaign })
-      const known = Math.max(tried, countedAt?.getTime() ?? Number.NEGATIVE_INFINITY)
+      const { countedAt, stale } = await readFreshness(runtime.database, { campaign })
+      // Whom its first run took in does not wait for who looked a moment before it: to them, nobody would have been.
+      const first = countedAt === undefined && stale > 0
+      const known = first ? failed : Math.max(tried, countedAt?.getTime() ?? Number.NEGATIVE_INFINITY)
       if (running === undefined && now - known < STALE) return false
       const counting = count()
       return countedAt === undefined ? !(await isOver(counting, PATIENCE)) : false

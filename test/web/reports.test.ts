@@ -123,3 +123,23 @@ it('is counted by whoever looks where nobody else does: the first time waited fo
   await eventually('counted again', countedAt, (at) => at?.getTime() === clock.now().getTime())
   expect(failed).toEqual([])
 })
+
+it('is counted at once after a first run, though somebody looked a moment before it', async () => {
+  const { database, clock, runtime } = shop
+  const countedAt = async () => (await readFreshness(database, { campaign: 'later' })).countedAt
+  await shop.apply(CAMPAIGN.replace('campaign: graded', 'campaign: later'))
+  const failed: unknown[] = []
+  const counting = openCounting(runtime, (error) => failed.push(error))
+  expect(await counting.freshen('later')).toBe(false)
+  expect(await countedAt()).toBeUndefined()
+  const history = await writeHistory(database, 'later', {})
+  await history.assign({ arm: 'treated', count: 3, recalled: 0, tier: 'coupon', segment: '=vip' })
+  await execute(
+    database,
+    sql`INSERT INTO report_dirty (campaign, day) SELECT DISTINCT campaign, (assigned_at AT TIME ZONE 'UTC')::date
+        FROM episodes WHERE campaign = 'later' ON CONFLICT DO NOTHING`,
+  )
+  expect(await counting.freshen('later')).toBe(false)
+  expect(await countedAt()).toEqual(clock.now())
+  expect(failed).toEqual([])
+})
