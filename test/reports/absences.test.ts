@@ -26,10 +26,6 @@ async function open(): Promise<Pipeline> {
     definition: { limits: { max_delay: '2d' } },
   })
   for (let n = 0; n < 3; n += 1) await pipeline.addContact({ silentSince: later(-4 * DAY) })
-  await execute(
-    pipeline.database,
-    sql`INSERT INTO external_ids (external_id, contact_id) SELECT external_id, contact_id FROM contacts`,
-  )
   await pipeline.runNow()
   await execute(
     pipeline.database,
