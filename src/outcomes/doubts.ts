@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import type { Answer, Channel } from '../channels/channel.ts'
 import { earlier } from '../clock.ts'
 import { bigints } from '../database/arrays.ts'
-import { type Database, rows } from '../database/connect.ts'
+import { type Database, rows, type Session } from '../database/connect.ts'
 import { type Installation, named } from '../database/installation.ts'
 import { messageOf } from '../errors.ts'
 import type { TouchpointKey } from '../touchpoints/keys.ts'
@@ -51,19 +51,19 @@ interface DoubtRow extends TouchpointKey {
 }
 
 /** Settles what receipts have told already, whichever came first. @returns how many */
-export async function settleByEvents(database: Database, now: Date): Promise<number> {
+export async function settleByEvents(session: Session, now: Date): Promise<number> {
   const known = await rows<TouchpointKey>(
-    database,
+    session,
     sql`
     SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId"
-    FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
-    WHERE EXISTS (SELECT FROM delivery_events d
+    FROM touchpoint_records r
+    WHERE r.state = 'uncertain' AND EXISTS (SELECT FROM delivery_events d
       WHERE d.contact_id = r.contact_id AND d.touchpoint_id = r.touchpoint_id)
     ORDER BY r.contact_id, r.touchpoint_id LIMIT 10000`,
   )
   if (known.length === 0) return 0
   return await resolve(
-    database,
+    session,
     now,
     known.map((key) => knownByReport(key)),
   )
@@ -126,11 +126,10 @@ async function findDue(
     SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.channel, r.provider_id AS "providerId",
       r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone,
       r.address_key AS "sentTo", c.email_key AS "emailKey"
-    FROM steps s JOIN touchpoint_records r ON r.step_id = s.step_id AND r.state = 'uncertain'
-    JOIN contacts c ON c.contact_id = r.contact_id
+    FROM touchpoint_records r JOIN contacts c ON c.contact_id = r.contact_id
     LEFT JOIN unnest(${bigints([...asked.keys()])}, ${sql.param([...asked.values()].map(({ times }) => times))}::int[])
       AS k(touchpoint_id, times) ON k.touchpoint_id = r.touchpoint_id
-    WHERE r.channel = ANY (${sql.param(channels)}::text[]) AND r.settled_at > ${since}
+    WHERE r.state = 'uncertain' AND r.channel = ANY (${sql.param(channels)}::text[]) AND r.settled_at > ${since}
       -- NULL, and so not due, once it was asked about as often as there are pauses.
       AND r.settled_at + make_interval(secs => (${sql.param(PAUSES)}::int[])[coalesce(k.times, 0) + 1]) <= ${now}
     ORDER BY r.settled_at, r.touchpoint_id LIMIT 1000`,

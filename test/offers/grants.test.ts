@@ -1,12 +1,13 @@
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
-import { execute, rows } from '../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { readPools } from '../../src/offers/pools.ts'
 import { findReleased } from '../../src/reports/timeline/dealings-sql.ts'
 import { sweep } from '../../src/touchpoints/sweep.ts'
 import { testChannel } from '../support/channel.ts'
 import { coupon, grantsOf, liability, openGranting, promised, takenOf, wait } from '../support/grants.ts'
 import { DAY, expireLeases, type Pipeline, START } from '../support/pipeline.ts'
+import { rowsRead } from '../support/rows-read.ts'
 
 // One promise an episode: reserved while a message is under way, granted once it is out, given back otherwise.
 
@@ -223,6 +224,20 @@ describe('a grant', () => {
     await pipeline.runNow()
     await pipeline.work()
     expect(promised(pipeline).toSorted()).toEqual(['a', 'b', 'd', 'e'])
+  })
+
+  it('tells what is left of imported codes without reading those it made up', async () => {
+    const { database } = await openGranting(1, coupon({ codes: 'imported' }))
+    await execute(
+      database,
+      sql`INSERT INTO offer_codes (code, shown, campaign, offer, contact_id, grant_id, imported_at)
+          SELECT 'M' || n, 'm' || n, 'test', 'five', n, n, CASE WHEN n <= 5 THEN ${START}::timestamptz END
+          FROM generate_series(1, 20000) n`,
+    )
+    await execute(database, sql`ANALYZE offer_codes`)
+    const five = { five: coupon({ codes: 'imported' }) }
+    const read = await transaction(database, (tx) => rowsRead(tx, () => readPools(tx, START, 'test', five)))
+    expect(read.offer_codes).toBeLessThan(20)
   })
 
   it('counts what the person had of the kind over all campaigns and accounts', async () => {

@@ -97,6 +97,7 @@ export const offerCodes = pgTable(
   (t) => [
     // Those that end first are given first.
     index('offer_codes_free').on(t.campaign, t.offer, t.expiresAt, t.code).where(sql`contact_id IS NULL`),
+    index('offer_codes_imported').on(t.campaign, t.offer).where(sql`imported_at IS NOT NULL`),
     index('offer_codes_contact').on(t.contactId).where(sql`contact_id IS NOT NULL`),
   ],
 )

@@ -110,6 +110,7 @@ export const touchpointRecords = pgTable(
   (t) => [
     primaryKey({ columns: [t.contactId, t.touchpointId, t.settledAt] }),
     index('touchpoint_records_step').on(t.stepId, t.state),
+    index('touchpoint_records_uncertain').on(t.contactId, t.touchpointId).where(sql`state = 'uncertain'`),
     check(
       'touchpoint_records_state',
       sql`${t.state} IN ('sent', 'failed', 'skipped', 'cancelled', 'uncertain')`,
