@@ -4,9 +4,9 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { pruneIngest } from '../../src/contacts/live.ts'
+import { ingestCalls, pruneIngest } from '../../src/contacts/live.ts'
 import { externalIdHashSql } from '../../src/contacts/privacy/erased.ts'
-import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
+import { type Database, execute, rows, type Transaction, transaction } from '../../src/database/connect.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import { composeWeb, startWeb } from '../../src/web/server.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
@@ -167,6 +167,29 @@ describe('calls', () => {
     expect(await pruneIngest(database, clock.now(), shop.workspace.events.horizon)).toBe(1)
     await post('track', call)
     expect(await events()).toHaveLength(1)
+  })
+
+  test('an event writes no index of what its contact did anew', async () => {
+    const { workspace } = shop
+    await post('track', { userId: 'u1', event: 'session', messageId: 'm1', timestamp: ago(60) })
+    const counted = async (tx: Transaction) => {
+      const [row] = await rows<{ changed: number; hot: number }>(
+        tx,
+        sql`SELECT n_tup_upd AS changed, n_tup_hot_upd AS hot FROM pg_stat_xact_user_tables WHERE relname = 'contact_activity'`,
+      )
+      return row ?? { changed: 0, hot: 0 }
+    }
+    const { before, after } = await transaction(database, async (tx) => {
+      const before = await counted(tx)
+      const event = { type: 'session', value: null, properties: null }
+      const call = { messageId: 'm2', externalId: 'u1', anonymousId: null, at: NOW.getTime(), event }
+      await ingestCalls(tx, [call], { workspace, addressKey: 'key', now: NOW, hooks: {} })
+      return { before, after: await counted(tx) }
+    })
+    expect({ changed: after.changed - before.changed, hot: after.hot - before.hot }).toEqual({
+      changed: 1,
+      hot: 1,
+    })
   })
 
   test('what is forgotten is found wherever it stands, and nothing else is read for it', async () => {

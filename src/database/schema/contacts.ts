@@ -58,24 +58,21 @@ export const externalIds = pgTable(
 
 /**
  * What a contact did, summed up; kept apart from the contact's JSONB because it changes with every session.
- * Every column is a commutative aggregate (min, max, count, sum), so late and out-of-order events are right.
+ * Every column is a commutative aggregate (min, max, count, sum), so late and out-of-order events are right. No index but the
+ * key: what an event changes is then a HOT update.
  */
-export const contactActivity = pgTable(
-  'contact_activity',
-  {
-    contactId: id('contact_id').primaryKey(),
-    /** Newest activity, or the sign-up date where there is none yet; null where neither is known. */
-    silentSince: at('silent_since'),
-    lastActiveAt: at('last_active_at'),
-    firstActiveAt: at('first_active_at'),
-    activityCount: integer('activity_count').notNull().default(0),
-    ordersCount: integer('orders_count').notNull().default(0),
-    ordersTotal: micros('orders_total').notNull().default(0),
-    firstOrderAt: at('first_order_at'),
-    lastOrderAt: at('last_order_at'),
-  },
-  (t) => [index('contact_activity_silent_since').on(t.silentSince)],
-)
+export const contactActivity = pgTable('contact_activity', {
+  contactId: id('contact_id').primaryKey(),
+  /** Newest activity, or the sign-up date where there is none yet; null where neither is known. */
+  silentSince: at('silent_since'),
+  lastActiveAt: at('last_active_at'),
+  firstActiveAt: at('first_active_at'),
+  activityCount: integer('activity_count').notNull().default(0),
+  ordersCount: integer('orders_count').notNull().default(0),
+  ordersTotal: micros('orders_total').notNull().default(0),
+  firstOrderAt: at('first_order_at'),
+  lastOrderAt: at('last_order_at'),
+})
 
 /** Partitioned by month of occurred_at (see migrations; partitions are made as months appear). */
 export const activity = pgTable(
