@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import { OFFERS, RATE } from './campaign.ts'
-import { isOpen, type Model } from './model.ts'
+import { everyEpisode, isOpen, type Model } from './model.ts'
 import type { Real, Seen } from './real.ts'
 
 // Everything the database says is everything the model says: arms, stages, ends, touchpoints, grants, money, what is held.
@@ -75,12 +75,15 @@ async function readPlaces(real: Real, now: number): Promise<number> {
 const filled = ({ tokens, at }: { readonly tokens: number; readonly at: number }, now: number) =>
   Math.min(RATE.count, tokens + ((now - at) * RATE.count) / RATE.per)
 
-function linesOfModel({ episodes, holds, bucket, now }: Model): Lines {
+function linesOfModel(model: Model): Lines {
+  const { episodes, holds, bucket, now } = model
   const places = episodes.map((e) => [`${e.contact.name}#${e.no}`, e] as const)
-  const grants = episodes.flatMap((e) => e.grants)
   const booked = {
-    spend: episodes.flatMap((e) => e.touches).reduce((sum, touch) => sum + touch.spent, 0),
-    liability: grants
+    spend: everyEpisode(model)
+      .flatMap((e) => e.touches)
+      .reduce((sum, touch) => sum + touch.spent, 0),
+    liability: everyEpisode(model)
+      .flatMap((e) => e.grants)
       .filter(({ state }) => state === 'granted')
       .reduce((sum, { offer }) => sum + OFFERS[offer].expected, 0),
   }

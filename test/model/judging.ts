@@ -1,5 +1,6 @@
 import { type ChannelName, ladder, MAX_DELAY } from './campaign.ts'
-import { type Batched, type Model, type Placed, silentSince } from './model.ts'
+import { choiceOf, refuses } from './choices.ts'
+import { type Batched, type Model, type Placed, silentSince, textOf } from './model.ts'
 import { type Asked, capped, isClosed, offered, type Promised, rank, type Shares, shared } from './scarce.ts'
 import { later, skip, type Verdict } from './verdict.ts'
 
@@ -29,13 +30,19 @@ export function judge(model: Model, { episode, touch }: Placed): Verdict {
   if (episode.silencedBy !== null && !released) return stop(episode.silencedBy)
   if (episode.endedAt !== null) return stop('expired')
   if (!released && silentSince(contact) > episode.lapsedAt) return stop('returned')
-  const tier = ladder(episode.version)[episode.tierNo - 1]
+  const tier = ladder(textOf(model, episode.version))[episode.tierNo - 1]
   if (!released && !tier?.steps.some((one) => one.id === step.id)) return stop('superseded')
   const mailable = contact.email !== null && !model.suppressed.has(contact.email)
   // What may have gone out goes by the same channel or by none.
   const channels = touch.doubtedBy === null ? step.channels : (['log'] as const)
-  const channel = channels.find((name) => name === 'log' || mailable)
-  if (!channel) return skip(contact.email === null ? 'no_address' : 'suppressed')
+  const choice = choiceOf(model, contact.person)
+  const open = channels.filter((name) => name === 'log' || mailable)
+  const channel = open.find((name) => !refuses(choice, name, model.now))
+  if (!channel) {
+    // Of the reasons that close its channels, the list comes before the choice.
+    const listed = channels.includes('email') && contact.email !== null && !mailable
+    return skip(listed ? 'suppressed' : open.length > 0 ? 'opted_out' : 'no_address')
+  }
   if (step.needsName && contact.firstName === null) return skip('missing_data')
   if (model.now > touch.plannedFor + MAX_DELAY) return skip('too_late')
   if (channel === 'email' && model.paused.has('email')) {
@@ -55,7 +62,7 @@ export interface Decision {
   /** An offer is its own; null where it promises none. */
   readonly promised: Promised | null
   /** What it may cost; undefined where there is no money for it. */
-  readonly held?: Asked
+  readonly held?: Asked | undefined
 }
 
 /**
@@ -83,30 +90,21 @@ export function decide(model: Model, batch: Batched): Map<Placed, Decision> {
   const mine = new Set(
     [...promises.values()].flatMap((said) => (said && 'grant' in said && said.grant) || []),
   )
-  const answers = new Map<Placed, Asked | Verdict>()
-  for (const { placed, channel } of admitted.toSorted(
-    (a, b) => wasAsked(promises, b) - wasAsked(promises, a),
-  )) {
-    const said = promises.get(placed) ?? null
-    answers.set(
-      placed,
-      said && 'kind' in said ? said : shared(model, placed, { channel, promised: said, shares, mine }),
-    )
+  const answers = new Map<Placed, ReturnType<typeof shared>>()
+  for (const each of admitted.toSorted((a, b) => wasAsked(promises, b) - wasAsked(promises, a))) {
+    const said = promises.get(each.placed) ?? null
+    if (said && 'kind' in said) continue
+    const asking = { channel: each.channel, promised: said, shares, mine }
+    answers.set(each.placed, shared(model, each.placed, asking))
   }
   for (const { placed, channel } of admitted) {
     const said = promises.get(placed) ?? null
-    const answer = answers.get(placed)
-    if (answer === undefined) continue
     if (said && 'kind' in said) {
       decisions.set(placed, { verdict: said, channel, promised: null })
       continue
     }
-    decisions.set(
-      placed,
-      'kind' in answer
-        ? { verdict: answer, channel, promised: said }
-        : { verdict: { kind: 'send', channel }, channel, promised: said, held: answer },
-    )
+    const { held, short } = answers.get(placed) ?? {}
+    decisions.set(placed, { verdict: short ?? { kind: 'send', channel }, channel, promised: said, held })
   }
   return decisions
 }

@@ -9,12 +9,13 @@ import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
 import { openShop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
 import { CAMPAIGN_TEMPLATES, PRICE, workspaceAdditions } from './campaign.ts'
-import { emptyModel, type Model } from './model.ts'
+import { emptyModel, everyEpisode, type Model } from './model.ts'
 import { openAccounts, type Real } from './real.ts'
 import { beginning, crowd, drain, firstRun, refusals, stories } from './stories.ts'
 
-// The whole machine against a model in memory: imports, late and repeated events, runs, returns, new versions, merges,
-// workers that die or hang at every step, lost queues, jobs that run twice, suppressions and pauses, in random order; what
+// The whole machine against a model in memory: imports, late and repeated events, runs, returns, new versions and old ones
+// restored, merges, workers that die or hang at every step, lost queues, jobs that run twice, suppressions, choices, erasures
+// and pauses, in random order; what
 // a return releases, a shop that puts offers into accounts and fails in every way, persons in several chunks; with caps, a
 // provider's rate, an offer with little stock, a day's budget that is soon spent and a liability that is.
 // WINBACK_MODEL_RUNS and WINBACK_MODEL_SEED (a failure prints its seed) make it longer, or the same again.
@@ -48,6 +49,7 @@ async function world(): Promise<{ model: Model; real: Real }> {
     hanging: new Map(),
     dispatchedAt: new Map(),
     mailedAt: [],
+    erased: new Set(),
   }
   model.workspaceSalt = (await settingsOf(database)).workspaceSalt
   for (const command of beginning) await command.run(model, real)
@@ -74,9 +76,9 @@ describe('the pipeline', () => {
         await fc.asyncModelRun(() => ({ model, real }), commands)
         await drain(model, real)
         told += 1
-        episodes += model.episodes.length
+        episodes += everyEpisode(model).length
         for (const [said, times] of model.verdicts) verdicts.set(said, (verdicts.get(said) ?? 0) + times)
-        for (const { touches } of model.episodes) {
+        for (const { touches } of everyEpisode(model)) {
           for (const { state, reason } of touches) {
             const end = reason === null ? state : `${state} ${reason}`
             ends.set(end, (ends.get(end) ?? 0) + 1)

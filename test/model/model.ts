@@ -12,6 +12,15 @@ export interface Contact {
   readonly signedUpAt: number
   lastActiveAt: number | null
   person: number
+  /** What was chosen with this account; one of a moment. */
+  readonly choices: Choice[]
+}
+
+/** What somebody wants no more: channels, `*` for all of them, or anything until then. */
+export interface Choice {
+  readonly at: number
+  readonly off: readonly string[]
+  readonly until: number | null
 }
 
 export interface Touch {
@@ -106,8 +115,12 @@ export interface Model {
   workspaceSalt: string
   salt: string
   version: number
+  /** Each version: the number of its text, and the version that has it first, where that was restored. */
+  readonly versions: Map<number, { readonly text: number; readonly original: number }>
   readonly contacts: Contact[]
   readonly episodes: Episode[]
+  /** Whoever was erased, and what is still counted of their episodes. */
+  readonly forgotten: { readonly contacts: Contact[]; readonly episodes: Episode[] }
   readonly suppressed: Set<string>
   readonly events: { contact: Contact; at: number; type: string; id: string }[]
   readonly paused: Set<'campaign' | 'email'>
@@ -135,8 +148,10 @@ export function emptyModel(now: number): Model {
     workspaceSalt: '',
     salt: '',
     version: 0,
+    versions: new Map(),
     contacts: [],
     episodes: [],
+    forgotten: { contacts: [], episodes: [] },
     suppressed: new Set(),
     events: [],
     paused: new Set(),
@@ -152,6 +167,10 @@ export function emptyModel(now: number): Model {
   }
 }
 
+/** The number of the text that a version has. */
+export const textOf = ({ versions }: Model, version: number) => versions.get(version)?.text ?? 0
+/** What was spent, promised and taken counts on, whoever is gone. */
+export const everyEpisode = ({ episodes, forgotten }: Model) => [...episodes, ...forgotten.episodes]
 export const silentSince = (contact: Contact) => contact.lastActiveAt ?? contact.signedUpAt
 export const isOpen = (touch: Touch) => ['planned', 'queued', 'claimed', 'sending'].includes(touch.state)
 export const isPending = (touch: Touch) => isOpen(touch) && touch.state !== 'sending'

@@ -1,9 +1,11 @@
 import { DAY, WINDOW, welcome } from './campaign.ts'
+import { handOnChoices, uniteChoices } from './choices.ts'
 import {
   type Contact,
   cancel,
   type Episode,
   end,
+  everyEpisode,
   freePlace,
   isPending,
   type Model,
@@ -12,6 +14,7 @@ import {
   release,
   silence,
   type Touch,
+  textOf,
 } from './model.ts'
 
 // What contacts do, and what becomes of their episodes by it: who is one person, who has come back and is greeted, who wants
@@ -36,7 +39,10 @@ export function relink(model: Model, made: ReadonlySet<Contact>): void {
     const origins = new Set(group.filter((other) => !made.has(other)).map((other) => other.person))
     if (origins.size > 1) merged.add(nameOf(group))
   }
+  const was = new Map(model.contacts.map((contact) => [contact, contact.person]))
   for (const [contact, group] of groups) contact.person = nameOf(group)
+  handOnChoices(model, was)
+  uniteChoices(model, was, made)
   for (const person of merged) mergePerson(model, person)
 }
 
@@ -92,7 +98,8 @@ const isGreeted = ({ releasedAt, returnedAt, arm, contaminated, stages }: Episod
 
 function greet(model: Model, episode: Episode): void {
   episode.releasedAt = model.now
-  for (const step of welcome(episode.version)) episode.touches.push(plan(step, model.now + step.after))
+  for (const step of welcome(textOf(model, episode.version)))
+    episode.touches.push(plan(step, model.now + step.after))
 }
 
 export function suppress(model: Model, email: string): void {
@@ -115,7 +122,7 @@ export function heedRefusal(model: Model, { episode, touch }: Placed): void {
   const { address, refusedAt } = touch
   if (address === null || refusedAt !== model.now) return
   const since = model.now - DAY
-  const mails = model.episodes.flatMap(({ contact, touches }) =>
+  const mails = everyEpisode(model).flatMap(({ contact, touches }) =>
     touches.filter(({ channel }) => channel === 'email').map((each) => ({ contact, ...each })),
   )
   const wentOut = ({ state, settledAt }: Touch) =>

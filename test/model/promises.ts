@@ -20,7 +20,7 @@ export async function checkInvariants(real: Real, seen: Seen): Promise<void> {
   checkRate(real)
 }
 
-function checkMessages({ email, log, accounts }: Real, { touches }: Seen): void {
+function checkMessages({ email, log, accounts, erased }: Real, { touches }: Seen): void {
   // I1: at most one handover where repeats are not recognised.
   const handed = email.sent.filter((message) => !refused.has(message)).map((message) => message.key)
   expect(new Set(handed).size).toBe(handed.length)
@@ -36,19 +36,23 @@ function checkMessages({ email, log, accounts }: Real, { touches }: Seen): void 
   const there = new Set(
     [...accounts.credited.values()].map(({ external_id, offer }) => `${external_id} ${offer}`),
   )
-  for (const { touchpointId, content } of [...email.sent, ...log.sent]) {
-    if (!content.includes(CREDITED_WORDS)) continue
+  for (const { contactId, touchpointId, content } of [...email.sent, ...log.sent]) {
+    if (!content.includes(CREDITED_WORDS) || erased.has(contactId)) continue
     const { contact = '' } = touches.find(({ id }) => id === touchpointId) ?? {}
     expect([`${contact} gift`, `${contact} five`].filter((one) => there.has(one))).not.toEqual([])
   }
 }
 
 /** Whatever stands in an account is a grant's, once an episode, and there is enough of it. */
-function checkAccounts({ accounts }: Real, seen: Seen): void {
+function checkAccounts({ accounts, erased }: Real, seen: Seen): void {
   const grants = new Map(seen.grants.map((grant) => [grant.key, grant]))
   for (const [key, texts] of accounts.asked) expect([key, ...texts]).toHaveLength(2)
   const episodes = new Map<string, CreditRequest>()
   for (const [key, request] of accounts.credited) {
+    if (erased.has(request.external_id)) {
+      episodes.set(key, request)
+      continue
+    }
     const grant = grants.get(key)
     expect(grant).toMatchObject({ contact: request.external_id, offer: request.offer })
     expect(grant?.credit).not.toBeNull()

@@ -28,6 +28,8 @@ export interface Real {
   /** When a touchpoint was dispatched last, by its id; and when each mail was, in the order they were sent. */
   readonly dispatchedAt: Map<number, number>
   readonly mailedAt: number[]
+  /** Whoever was erased, by name and id: what the far end has of them belongs to nobody. */
+  readonly erased: Set<number | string>
 }
 
 /** The accounts of a shop that is asked over HTTP to put something there. */

@@ -1,16 +1,16 @@
 import { draw } from '../../src/audience/holdout.ts'
 import { CONTROL, GRACE, HOLDOUT, ladder, WINDOW } from './campaign.ts'
-import { type Contact, cancel, type Episode, type Model, plan, silentSince } from './model.ts'
+import { type Contact, cancel, type Episode, type Model, plan, silentSince, textOf } from './model.ts'
 
 // What a run makes of everybody: who is over, who goes on to the next tier, who is taken in and as what. Ids and chunks have
 // no part in it: a person is one, wherever its contacts stand.
 
-function tierOf(version: number, silence: number): number {
-  return ladder(version).filter((tier) => silence >= tier.from).length
+function tierOf(model: Model, version: number, silence: number): number {
+  return ladder(textOf(model, version)).filter((tier) => silence >= tier.from).length
 }
 
 function enter(model: Model, episode: Episode, tierNo: number): void {
-  const tier = ladder(episode.version)[tierNo - 1]
+  const tier = ladder(textOf(model, episode.version))[tierNo - 1]
   if (!tier) throw new Error(`no tier ${tierNo}`)
   const treated = episode.arm === 'treated' && episode.stages.every((stage) => stage.arm === 'treated')
   const out =
@@ -40,7 +40,7 @@ export function run(model: Model): Record<string, number> | undefined {
   }
   for (const episode of model.episodes) {
     if (episode.endedAt !== null || episode.silencedAt !== null) continue
-    const reached = tierOf(episode.version, model.now - episode.lapsedAt)
+    const reached = tierOf(model, episode.version, model.now - episode.lapsedAt)
     if (reached <= episode.tierNo) continue
     cancel(model, episode, 'superseded')
     enter(model, episode, reached)
@@ -58,7 +58,9 @@ function open(model: Model): Record<string, number> {
   )
   const busyPersons = new Set([...busy].map((contact) => contact.person))
   const lapsed = model.contacts
-    .filter((contact) => !busy.has(contact) && tierOf(model.version, model.now - silentSince(contact)) > 0)
+    .filter(
+      (contact) => !busy.has(contact) && tierOf(model, model.version, model.now - silentSince(contact)) > 0,
+    )
     .sort((a, b) => silentSince(b) - silentSince(a) || a.id - b.id)
   for (const contact of lapsed) {
     if (busyPersons.has(contact.person)) {
@@ -83,14 +85,14 @@ function openEpisode(model: Model, contact: Contact): void {
       : draw(model.salt, 'arm', person, no) < HOLDOUT
         ? 'holdout'
         : 'treated'
-  const tierNo = tierOf(model.version, model.now - silentSince(contact))
+  const tierNo = tierOf(model, model.version, model.now - silentSince(contact))
   const episode: Episode = {
     contact,
     version: model.version,
     no,
     person,
     arm,
-    entryTier: ladder(model.version)[tierNo - 1]?.name ?? '',
+    entryTier: ladder(textOf(model, model.version))[tierNo - 1]?.name ?? '',
     lapsedAt: silentSince(contact),
     assignedAt: model.now,
     id: 0,

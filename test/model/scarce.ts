@@ -1,5 +1,5 @@
 import { BUDGETS, CAPS, type ChannelName, DAY, OFFERS, PRICE, RATE } from './campaign.ts'
-import { type Grant, isOpen, type Model, type Placed, type Touch } from './model.ts'
+import { everyEpisode, type Grant, isOpen, type Model, type Placed, type Touch } from './model.ts'
 import { later, skip, type Verdict } from './verdict.ts'
 
 // What there is too little of for all: places under a person's caps, offers, money, and what the provider takes.
@@ -102,7 +102,9 @@ export function offered(model: Model, admitted: readonly Placed[]): Map<Placed, 
       answers.set(placed, { grant, fresh: true, asks: credited })
     } else {
       made += 1
-      const there = model.episodes.flatMap(({ grants }) => grants).filter((one) => one.offer === offer)
+      const there = everyEpisode(model)
+        .flatMap(({ grants }) => grants)
+        .filter((one) => one.offer === offer)
       const left = OFFERS[offer].stock - there.length - made
       if (left >= 0) answers.set(placed, { grant: undefined, fresh: true, asks: credited })
       else answers.set(placed, otherwise ? null : skip('offer_unavailable'))
@@ -125,9 +127,12 @@ export interface Shares {
   liability: number
 }
 
-function spentOf({ now, bookings, episodes }: Model, kind: keyof Asked): number {
+function spentOf(model: Model, kind: keyof Asked): number {
+  const { now, bookings } = model
   if (kind === 'liability') {
-    const outstanding = episodes.flatMap(({ grants }) => grants).filter(({ state }) => state === 'granted')
+    const outstanding = everyEpisode(model)
+      .flatMap(({ grants }) => grants)
+      .filter(({ state }) => state === 'granted')
     return outstanding.reduce((sum, { offer }) => sum + OFFERS[offer].expected, 0)
   }
   const today = Math.floor(now / DAY)
@@ -156,7 +161,7 @@ export function shared(
     /** Grants that the batch has taken over. */
     readonly mine: ReadonlySet<Grant>
   },
-): Asked | Verdict {
+): { readonly held: Asked; readonly short?: Verdict } {
   const { channel, promised, shares, mine } = what
   const { offer } = touch.step
   const asked: Asked = {
@@ -171,15 +176,22 @@ export function shared(
     return [{ kind, held: asked[kind] <= Math.max(0, left) }]
   })
   const shortage = lacking.find(({ held }) => !held) ?? lacking[0]
-  if (!shortage) {
-    shares.spend += asked.spend
-    shares.liability += asked.liability
-    return asked
-  }
-  const { kind, held } = shortage
-  if (held) return later(touch, model.now + BUSY, 'budget_held', 'budget_exhausted')
+  // The account may have what the shop was asked for before: that is held, though its message has to wait.
+  const kept = promised?.grant?.credit === 'asking' ? asked.liability : 0
+  const held = shortage ? { spend: 0, liability: kept } : asked
+  shares.spend += held.spend
+  shares.liability += held.liability
+  return shortage ? { held, short: shortOf(model, touch, shortage) } : { held }
+}
+
+function shortOf(
+  { now }: Model,
+  touch: Touch,
+  { kind, held }: { readonly kind: keyof Asked; readonly held: boolean },
+): Verdict {
+  if (held) return later(touch, now + BUSY, 'budget_held', 'budget_exhausted')
   if (kind === 'liability') return skip('budget_exhausted')
-  const tomorrow = (Math.floor(model.now / DAY) + 1) * DAY
+  const tomorrow = (Math.floor(now / DAY) + 1) * DAY
   return later(touch, tomorrow, 'budget_exhausted', 'budget_exhausted')
 }
 

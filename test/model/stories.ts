@@ -14,9 +14,12 @@ import { work } from './work-commands.ts'
 import {
   advance,
   applyNext,
+  choose,
   comeBack,
   doSomething,
+  forget,
   moveIn,
+  rollBack,
   runNow,
   sameAgain,
   signUp,
@@ -140,6 +143,15 @@ const working = fc
   .map(work)
 const dying = fc.tuple(fc.constantFrom(0, 2, 4), fc.boolean()).map(([marked, handed]) => die(marked, handed))
 
+const rollingBack = fc.option(fc.nat({ max: 5 })).map(rollBack)
+const choosing = fc
+  .tuple(
+    who,
+    fc.constantFrom<readonly string[]>(['email'], ['email'], ['*'], ['log'], []),
+    fc.constantFrom(0, 0, 30),
+  )
+  .map(([one, off, pause]) => choose(one, off, pause))
+
 /** Everything that may happen; what moves the story on, more often. */
 const anything: fc.Arbitrary<Command>[] = [
   ...often(3, hours(1, 1, 6, 12, 24, 24, 48, 96, 240)),
@@ -158,6 +170,9 @@ const anything: fc.Arbitrary<Command>[] = [
   fc.constantFrom<'campaign' | 'email'>('campaign', 'email').map(turn),
   ...often(4, running),
   fc.constant(applyNext),
+  rollingBack,
+  choosing,
+  who.map(forget),
   ...often(3, working),
   fc.constant(loseQueue),
   dying,
@@ -173,6 +188,8 @@ const givingAndTaking: fc.Arbitrary<Command>[] = [
   ...often(5, hours(1, 1, 1, 2, 6, 24)),
   signingUp,
   fc.tuple(who, who).map(([one, other]) => turnOutSame(one, other)),
+  choosing,
+  who.map(forget),
   ...often(4, comingBack),
   ...often(2, running),
   fc.constant(applyNext),

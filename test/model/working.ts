@@ -1,9 +1,11 @@
 import { type ChannelName, MAX_DELAY, PRICE } from './campaign.ts'
+import { choiceOf, refuses } from './choices.ts'
 import type { Decision } from './judging.ts'
 import {
   type Batched,
   type Episode,
   end,
+  everyEpisode,
   freePlace,
   type Grant,
   isOpen,
@@ -79,7 +81,7 @@ function countTried(model: Model, worker: number): void {
 export function conclude(model: Model, worker?: number): void {
   if (worker === undefined) model.holds.clear()
   else model.holds.delete(worker)
-  for (const episode of model.episodes) {
+  for (const episode of everyEpisode(model)) {
     for (const one of [...episode.grants]) {
       if (worker === undefined || one.worker === worker) concludeGrant(episode, one)
     }
@@ -218,12 +220,19 @@ export function wake(model: Model, worker: number): void {
       touch.holder = 0
     }
   }
+  // Of whom it has written to meanwhile, and who is gone, it can tell nothing; but it has tried.
+  for (const { touches } of model.forgotten.episodes) {
+    for (const { holder, state } of touches)
+      if (holder === worker && state === 'uncertain') countTried(model, worker)
+  }
   conclude(model, worker)
 }
 
 /** What a worker that hung had still to send, goes unless it is switched off by now. */
 export function goOn(model: Model, placed: Placed, channel: ChannelName, worker: number): void {
-  if (model.paused.has('campaign') || (channel === 'email' && model.paused.has('email'))) {
+  const { person } = placed.episode.contact
+  const unwanted = refuses(choiceOf(model, person), channel, model.now)
+  if (unwanted || model.paused.has('campaign') || (channel === 'email' && model.paused.has('email'))) {
     release(placed.touch)
     placed.touch.dueAt = model.now
   } else finish(model, placed, channel, { mode: 'sent', worker })

@@ -1,10 +1,14 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
-import { execute, rows } from '../../src/database/connect.ts'
+import { ANYTHING, recordChoice } from '../../src/contacts/preferences.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { STRIPE_WIDTH } from '../../src/database/stripes.ts'
+import { eraseEverywhere } from '../../src/service/privacy.ts'
 import { campaignSource, DAY, HOUR } from './campaign.ts'
+import { recordChosen } from './choices.ts'
 import { command, pick, started } from './command.ts'
-import { type Contact, isPending, type Model } from './model.ts'
+import { erase, isErasable } from './erasure.ts'
+import { type Contact, isPending, type Model, textOf } from './model.ts'
 import { act, relink, suppress } from './people.ts'
 import type { Real } from './real.ts'
 import { run } from './runs.ts'
@@ -50,7 +54,7 @@ export const signUp = (people: readonly SignedUp[], elsewhere = false) =>
   command(`import ${JSON.stringify(people)}${elsewhere ? ' elsewhere' : ''}`, async (model, real) => {
     if (elsewhere) await leaveChunk(real)
     const made = people.map(({ days, email, named }) => {
-      const name = `u${model.contacts.length + 1}`
+      const name = `u${model.contacts.length + model.forgotten.contacts.length + 1}`
       const contact = {
         name,
         id: 0,
@@ -59,6 +63,7 @@ export const signUp = (people: readonly SignedUp[], elsewhere = false) =>
         signedUpAt: model.now - days * DAY,
         lastActiveAt: null,
         person: 0,
+        choices: [],
       }
       model.contacts.push(contact)
       return contact
@@ -166,7 +171,10 @@ export const sameAgain = (which: number) =>
   command(
     `event ${which} comes again`,
     async (model, real) => {
-      const event = pick(model.events, which)
+      const event = pick(
+        model.events.filter(({ contact }) => model.contacts.includes(contact)),
+        which,
+      )
       if (!event) return
       const row = {
         external_id: event.contact.name,
@@ -237,9 +245,82 @@ export const runNow = (schedulers: number) =>
     await learnEpisodes(model, real)
   })
 
-export const applyNext = command('another version is applied', async (model, real) => {
-  expect(await real.shop.apply(campaignSource(model.version + 1))).toBe(model.version + 1)
+function becomeNext(model: Model, text: number, original = model.version + 1): void {
   model.version += 1
+  model.versions.set(model.version, { text, original })
+}
+
+export const applyNext = command('another version is applied', async (model, real) => {
+  const text = textOf(model, model.version) + 1
+  expect(await real.shop.apply(campaignSource(text))).toBe(model.version + 1)
+  becomeNext(model, text)
   // The same again is no new version.
-  expect(await real.shop.apply(campaignSource(model.version))).toBe(model.version)
+  expect(await real.shop.apply(campaignSource(text))).toBe(model.version)
 })
+
+/** @param to which of the versions there are; null: the one before the current, which may restore one itself */
+export const rollBack = (to: number | null) =>
+  command(
+    `rollback to ${to === null ? 'the version before' : `version number ${to}`}`,
+    async (model, real) => {
+      const originalOf = (version: number) => model.versions.get(version)?.original ?? 0
+      const target =
+        to === null ? originalOf(originalOf(model.version) - 1) : pick([...model.versions.keys()], to)
+      const done = real.shop.rollback('game', to === null ? undefined : target)
+      if (!target) return await expect(done).rejects.toThrow('there is nothing before version')
+      expect(await done).toMatchObject({ version: model.version + 1, restores: target })
+      becomeNext(model, textOf(model, target), originalOf(target))
+    },
+  )
+
+/** Not the account that a person with others is named after: those keep its name until an address changes. */
+const erasable = ({ contacts }: Model) =>
+  contacts.filter(
+    ({ id, person }) =>
+      id !== person || contacts.every((other) => other.id === id || other.person !== person),
+  )
+
+export const forget = (who: number) =>
+  command(
+    `contact ${who} of the erasable is erased`,
+    async (model, real) => {
+      const contact = pick(erasable(model), who)
+      if (!contact) return
+      const { name, id } = contact
+      const done = eraseEverywhere(real.shop.runtime, name)
+      if (!isErasable(model, contact)) {
+        return await expect(done).rejects.toThrow('a message to the contact is being handed over')
+      }
+      expect(await done).toBeDefined()
+      real.erased.add(name).add(id)
+      erase(model, contact)
+      // Tonight's file has them still.
+      const { database } = real.shop
+      await real.shop.importContacts([{ external_id: name }])
+      expect(await rows(database, sql`SELECT FROM contacts WHERE external_id = ${name}`)).toEqual([])
+    },
+    started,
+  )
+
+/** What somebody chooses on the page of their preferences: nothing by these channels, or nothing for so many hours. */
+export const choose = (who: number, off: readonly string[], hours: number) =>
+  command(
+    `contact ${who} wants nothing by ${off.join(', ') || 'no channel'}${hours > 0 ? `, nothing for ${hours} h` : ''}`,
+    async (model, real) => {
+      const contact = pick(model.contacts, who)
+      if (!contact) return
+      const { shop } = real
+      const until = hours > 0 ? model.now + hours * HOUR : null
+      const pausedUntil = until === null ? null : new Date(until)
+      await transaction(shop.database, (tx) =>
+        recordChoice(
+          tx,
+          contact.id,
+          { ...ANYTHING, channelsOff: off, pausedUntil, source: 'test' },
+          { now: shop.clock.now(), hooks: shop.runtime.hooks },
+        ),
+      )
+      recordChosen(model, contact, { at: model.now, off, until })
+    },
+    started,
+  )

@@ -4,7 +4,7 @@ import { type RunResult, runCampaign } from '../../src/audience/run.ts'
 import type { Channel } from '../../src/channels/channel.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
 import type { ManualClock } from '../../src/clock.ts'
-import { applyCampaign } from '../../src/config/apply.ts'
+import { applyCampaign, type RolledBack, rollbackCampaign } from '../../src/config/apply.ts'
 import { environmentFrom } from '../../src/config/environment.ts'
 import { parseCampaign, readWorkspace } from '../../src/config/load.ts'
 import type { Workspace } from '../../src/config/workspace.ts'
@@ -24,6 +24,8 @@ export interface Shop {
   readonly runtime: Runtime
   /** Makes a campaign's text its current version; returns the version. */
   apply(source: string): Promise<number>
+  /** Restores a version; by default the one before. */
+  rollback(campaign: string, to?: number): Promise<RolledBack>
   /** Imports rows as a file would bring them. */
   importContacts(rows: readonly Readonly<Record<string, unknown>>[]): Promise<void>
   importActivity(rows: readonly Readonly<Record<string, unknown>>[]): Promise<{ inserted: number }>
@@ -108,6 +110,14 @@ export async function openShop(options: {
       })
       return applied.version
     },
+    rollback: (campaign, to) =>
+      rollbackCampaign(database, campaign, {
+        to,
+        clock,
+        by: 'test',
+        workspace,
+        indexTemplates: (stored) => parseTemplates(stored, { locales: workspace.locales }),
+      }),
     importContacts: async (rows) => {
       whole(await importContacts(database, write(rows), importing))
     },
