@@ -209,6 +209,7 @@ export const ENDS = {
   returned: { en: 'came back, without reaching the goal', 'zh-CN': '已回来，但未达成目标' },
   expired: { en: 'did not come back in time', 'zh-CN': '观察期内未回来' },
   withdrawn: { en: 'withdrawn: the campaign was stopped', 'zh-CN': '已撤出：活动已停止' },
+  renewed: { en: 'seeds get the messages of a newer version', 'zh-CN': '种子改收新版本的消息' },
   erased: { en: 'erased at the person’s request', 'zh-CN': '已按本人要求删除' },
   stopped: { en: 'the campaign was stopped', 'zh-CN': '活动已停止' },
   merged: {

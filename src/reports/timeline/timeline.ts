@@ -239,7 +239,8 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
       )
       .map((row): TimelineEntry => ({ kind: 'switch', at: now, ...row })),
   ]
-  entries.sort((a, b) => a.at.getTime() - b.at.getTime() || ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind))
+  const place = (entry: TimelineEntry) => placeOf(entry, byId)
+  entries.sort((a, b) => a.at.getTime() - b.at.getTime() || place(a) - place(b))
   return {
     contact: {
       externalId: contact.externalId,
@@ -253,6 +254,23 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
     now,
     entries,
   }
+}
+
+/**
+ * Where an entry stands among those of its instant. A run ends what is over before it takes somebody in again, at one instant:
+ * told after that, it would be the new episode that had ended.
+ */
+function placeOf(entry: TimelineEntry, episodes: ReadonlyMap<number, EpisodeRow>): number {
+  const place = ORDER.indexOf(entry.kind)
+  if (entry.kind !== 'ended' && entry.kind !== 'settled') return place
+  const at = entry.at.getTime()
+  const own = entry.kind === 'settled' ? episodes.get(entry.episodeId) : undefined
+  if (own && own.endedAt?.getTime() !== at) return place
+  const campaign = entry.kind === 'ended' ? entry.campaign : own?.campaign
+  const again = [...episodes.values()].some(
+    (other) => other.campaign === campaign && other.assignedAt.getTime() === at,
+  )
+  return again ? ORDER.indexOf('opened') - (entry.kind === 'ended' ? 0.3 : 0.6) : place
 }
 
 function contactEntries({ signedUpAt, importedAt }: ContactRow): TimelineEntry[] {
@@ -270,9 +288,11 @@ function episodeEntries(episode: EpisodeRow, now: Date): TimelineEntry[] {
   if (silencedAt && silencedAt <= now && silencedBy && silencedBy !== 'returned') {
     entries.push({ kind: 'silenced', at: silencedAt, campaign, by: silencedBy })
   }
-  if (endedAt && endReason && endedAt <= now)
-    entries.push({ kind: 'ended', at: endedAt, campaign, reason: endReason })
-  else entries.push({ kind: 'open', at: now, campaign, until: episode.outcomeUntil })
+  if (endedAt && endReason && endedAt <= now) {
+    // Of a seed, a newer version ends what it has of an older one.
+    const renewed = arm === 'seed' && endReason === 'withdrawn' && silencedBy === null
+    entries.push({ kind: 'ended', at: endedAt, campaign, reason: renewed ? 'renewed' : endReason })
+  } else entries.push({ kind: 'open', at: now, campaign, until: episode.outcomeUntil })
   return entries
 }
 

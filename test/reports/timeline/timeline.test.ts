@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type Database, execute } from '../../../src/database/connect.ts'
+import { type Database, execute, rows } from '../../../src/database/connect.ts'
 import { WinbackError } from '../../../src/errors.ts'
 import { cellsOf } from '../../../src/reports/layout.ts'
 import { readTimeline, type Timeline } from '../../../src/reports/timeline/timeline.ts'
@@ -340,4 +340,31 @@ describe('the timeline of a contact', () => {
       facts: { near: [] },
     })
   })
+})
+
+// Last: it adds to the runs.
+it('tells of the end before it tells that somebody was taken in again, at one instant', async () => {
+  await contact('u-2001')
+  const [one] = await rows<{ id: number }>(
+    database,
+    sql`UPDATE contacts SET person_id = contact_id WHERE external_id = 'u-2001' RETURNING contact_id AS id`,
+  )
+  const persons = [one?.id ?? 0]
+  await history.assign({ count: 1, arm: 'seed', persons, at: day(0) })
+  await execute(
+    database,
+    sql`UPDATE episodes SET end_reason = 'withdrawn', ended_at = ${day(32)} WHERE contact_id = ${one?.id}`,
+  )
+  await execute(
+    database,
+    sql`UPDATE touchpoint_records SET settled_at = ${day(32)} WHERE contact_id = ${one?.id}`,
+  )
+  await history.assign({ count: 1, arm: 'treated', persons, at: day(32), episodeNo: 2, settle: false })
+  const { entries } = await readTimeline(database, { externalId: 'u-2001', now: day(33) })
+  const then = entries.filter(({ at }) => at.getTime() === day(32).getTime())
+  expect(then.map(({ kind }) => kind).filter((kind) => kind !== 'runs')).toEqual([
+    ...['settled', 'settled', 'ended', 'opened', 'stage'],
+  ])
+  const told = then.map((entry) => entryText(entry, speechOf({ locale: 'en' })))
+  expect(told).toContain('graded: ended: seeds get the messages of a newer version.')
 })
