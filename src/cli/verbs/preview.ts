@@ -130,7 +130,7 @@ export async function previewOf(
 ) {
   return await withStep(context, wanted, async ({ runtime, campaign, step }) => {
     const contactId = await (options.contact === undefined
-      ? anyContact(context)
+      ? anyContact(context.database)
       : findContact(context.database, options.contact))
     const shown = await previewStep(runtime.worker, campaign, step, contactId, {
       locale: options.locale,

@@ -82,7 +82,7 @@ async function runTestSend(
       const { to, locale, variant } = options
       const channels = channelsTo(to.kind, opened.step.channels, runtime.worker)
       const contactId = await (options.contact === undefined
-        ? anyContact(context)
+        ? anyContact(context.database)
         : findContact(context.database, options.contact))
       // The step without its guards: the condition is met, and the one address is the tester's.
       const unguarded = { ...opened.step, condition: undefined, channels }

@@ -4,7 +4,7 @@ import type { CompiledCampaign, CompiledStep } from '../../../config/compiled.ts
 import { templatesHash } from '../../../config/inputs.ts'
 import { nearest } from '../../../config/nearest-name.ts'
 import { currentVersion } from '../../../config/versions.ts'
-import { rows } from '../../../database/connect.ts'
+import { rows, type Session } from '../../../database/connect.ts'
 import { WinbackError } from '../../../errors.ts'
 import { openRuntime, type Runtime } from '../../../service/runtime.ts'
 import { openCampaigns, openTemplates, type Templates } from '../../campaigns.ts'
@@ -73,11 +73,15 @@ function fromDisk(runtime: Runtime, templates: Templates): Runtime {
   return { ...runtime, worker: { ...runtime.worker, templates: async () => templates.set } }
 }
 
+/** The newest contacts among which one with an e-mail address is looked for: of all there are, that may read everybody. */
+const LOOKED_AT = 10_000
+
 /** The contact that lends its data where none is named: the newest, one with an e-mail address before others. */
-export async function anyContact(context: DatabaseContext): Promise<number> {
+export async function anyContact(session: Session): Promise<number> {
   const [row] = await rows<{ contactId: number }>(
-    context.database,
-    sql`SELECT contact_id AS "contactId" FROM contacts
+    session,
+    sql`SELECT contact_id AS "contactId"
+      FROM (SELECT contact_id, email FROM contacts ORDER BY contact_id DESC LIMIT ${LOOKED_AT}) newest
       ORDER BY (email IS NOT NULL) DESC, contact_id DESC LIMIT 1`,
   )
   if (row) return row.contactId
