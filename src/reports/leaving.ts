@@ -79,10 +79,10 @@ export async function readLeaving(readable: Readable, question: CampaignQuestion
           SELECT 'suppression', s.kind, s.reason, encode(s.key, 'hex') FROM suppressions s WHERE ${within(sql`s.suppressed_at`)}
             -- A number stands there in all its spellings: it is the one that somebody has.
             AND (s.kind <> 'phone' OR EXISTS (SELECT FROM contacts c WHERE c.phone_key = s.key))
-            AND NOT EXISTS (SELECT FROM (
-              SELECT c.contact_id FROM contacts c WHERE s.kind = 'email' AND c.email_key = s.key
-              UNION ALL SELECT c.contact_id FROM contacts c WHERE s.kind = 'phone' AND c.phone_key = s.key OFFSET 0
-            ) c WHERE NOT ${isNoSeed(sql`c`)})
+            -- From the seeds, who are few: of each address on the list, it would be looked up whose it is.
+            AND (s.kind, s.key) NOT IN (SELECT k.kind, k.key FROM episodes e JOIN contacts c USING (contact_id)
+              CROSS JOIN LATERAL (VALUES ('email', c.email_key), ('phone', c.phone_key)) AS k(kind, key)
+              WHERE e.arm = 'seed' AND k.key IS NOT NULL)
           UNION ALL
           SELECT 'reply', r.channel, CASE WHEN r.opt_out THEN 'opt_out' ELSE 'answer' END, r.contact_id::text
           FROM replies r WHERE ${within(sql`r.replied_at`)} AND ${isNoSeed(sql`r`)}

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { readCampaigns } from '../../src/reports/campaigns.ts'
 import { readCost } from '../../src/reports/cost/cost.ts'
 import { deliverySheet, readDelivery } from '../../src/reports/delivery.ts'
@@ -12,6 +12,7 @@ import { rollUp } from '../../src/reports/rollup/rollup.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clearHistory, DAY, day, type History, writeHistory } from '../support/episodes.ts'
 import { clearReports, RULES } from '../support/report-scene.ts'
+import { rowsRead } from '../support/rows-read.ts'
 
 // Figures where it is easiest to count wrongly: what comes after a window, what is many and looks different, what a mean is over.
 
@@ -202,6 +203,30 @@ describe('figures at the edges', () => {
       { ...left, what: 'email', people: 2 },
       { ...left, what: 'phone', people: 1 },
     ])
+  })
+
+  it('tells colleagues from who leaves by the colleagues, and looks up nobody else', async () => {
+    const left = await history.assign({ arm: 'treated', count: 3000, at: day(0) })
+    const people = left.map(({ contactId }) => contactId)
+    await execute(database, sql`UPDATE contacts SET email_key = int8send(contact_id)`)
+    await execute(
+      database,
+      sql`INSERT INTO suppressions (kind, key, reason, source, suppressed_at)
+          SELECT 'email', int8send(contact_id), 'unsubscribe', 'one-click', ${day(3)}::timestamptz
+          FROM unnest(${sql.param(people)}::bigint[]) AS contact_id`,
+    )
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+          SELECT contact_id, ${day(3)}::timestamptz, ARRAY['email'], '{}', 'preferences page'
+          FROM unnest(${sql.param(people)}::bigint[]) AS contact_id`,
+    )
+    await execute(database, sql`ANALYZE contacts, episodes, suppressions, preferences`)
+    const read = await transaction(database, (tx) => rowsRead(tx, () => readLeaving(tx, question)))
+    for (const table of ['suppressions', 'preferences'])
+      await execute(database, sql`DELETE FROM ${sql.identifier(table)}`)
+    expect(read.episodes).toBeLessThan(100)
+    expect(read.contacts).toBeLessThan(100)
   })
 
   it('says of campaigns beside each other, as of a day that is past, nothing of who was yet to come', async () => {

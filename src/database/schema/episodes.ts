@@ -60,6 +60,8 @@ export const episodes = pgTable(
     uniqueIndex('episodes_entry_once')
       .on(t.contactId, t.campaign, t.lapsedAt)
       .where(sql`entry <> 'silence' AND arm <> 'seed'`),
+    // A few colleagues among everybody.
+    index('episodes_seeds').on(t.contactId).where(sql`arm = 'seed'`),
     check(
       'episodes_entry',
       sql`${t.entry} IN ('silence', 'date', 'event') AND (${t.entry} = 'date' OR ${t.lapsedAt} <= ${t.assignedAt})`,
