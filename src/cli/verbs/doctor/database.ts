@@ -7,7 +7,7 @@ import { readSwitches } from '../../../config/switches.ts'
 import { appliedNames } from '../../../config/versions.ts'
 import { CREDITOR } from '../../../config/waits.ts'
 import { lastToCompare } from '../../../contacts/whole-numbers.ts'
-import { placeOf, rows } from '../../../database/connect.ts'
+import { placeOf, rows, type Session } from '../../../database/connect.ts'
 import { pendingMigrations } from '../../../database/migrate.ts'
 import { readShortages } from '../../../offers/pools.ts'
 import { absenceText, readAbsences } from '../../../reports/absences.ts'
@@ -139,11 +139,19 @@ export function judgeClock(skew: number, doubt: number, say: Say): Finding {
 
 async function checkFeed({ database, clock, loaded }: DatabaseContext, say: Say): Promise<Finding> {
   const types = loaded.definition.activity
-  const [newest] = await rows<{ at: Date | null; contacts: number }>(
-    database,
-    sql`SELECT (SELECT max(newest_at) FROM feed_days) AS at, (SELECT count(*) FROM contact_activity) AS contacts`,
+  const newest = await readNewest(database)
+  return judgeFeed(newest.at, newest.contacts, clock.now(), types, say)
+}
+
+/** The newest activity, and how many contacts there are: all of them only where none ever did anything, else whether there are any. */
+export async function readNewest(session: Session): Promise<{ at: Date | null; contacts: number }> {
+  const [found] = await rows<{ at: Date | null; contacts: number }>(
+    session,
+    sql`SELECT f.at, (SELECT count(*) FROM (
+          SELECT FROM contact_activity LIMIT CASE WHEN f.at IS NOT NULL THEN 1 END) a) AS contacts
+        FROM (SELECT max(newest_at) AS at FROM feed_days) f`,
   )
-  return judgeFeed(newest?.at ?? null, newest?.contacts ?? 0, clock.now(), types, say)
+  return found ?? { at: null, contacts: 0 }
 }
 
 export function judgeFeed(
