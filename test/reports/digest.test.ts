@@ -140,13 +140,23 @@ it('of several campaigns begins with the busiest, as the first page does, and th
   // Nobody to compare all with: the subject is what one campaign brought.
   await execute(database, sql`DELETE FROM episodes WHERE arm = 'control'`)
   await execute(database, sql`DELETE FROM report_days`)
-  await zeal.assign({ arm: 'treated', count: 50, at: day(58), tier: 'coupon', settle: false })
+  await zeal.assign({ arm: 'treated', count: 50, at: day(50), tier: 'coupon', settle: false })
   const { subject, text = '' } = (await makeDigest(shop.runtime, { locale: 'en' })) ?? {}
   // What one of them brought is not to be read as what all did.
   expect(subject).toMatch(/^Shop: Zeal: Not yet: no week is complete/)
+  expect(text).toContain('Not yet: no week is complete. Until then, look at the one that is running.')
   expect(text.indexOf('\nZeal\n')).toBeLessThan(text.indexOf('\nGraded\n'))
   const chinese = await makeDigest(shop.runtime, { locale: 'zh-CN', campaigns: ['graded'] })
   expect(chinese?.subject).toMatch(/^Shop：Graded：/)
+})
+
+it('of a campaign that began today looks at no week that is running, for none is shown', async () => {
+  await shop.apply(CAMPAIGN.replaceAll('graded', 'today').replace('title: Graded', 'title: Today'))
+  const today = await writeHistory(database, 'today', {})
+  await today.assign({ arm: 'treated', count: 5, at: shop.clock.now(), tier: 'coupon', settle: false })
+  const { text } = (await makeDigest(shop.runtime, { locale: 'en', campaigns: ['today'] })) ?? {}
+  expect(text).toContain('Not yet: no week is complete.')
+  expect(text).not.toContain('the one that is running')
 })
 
 it('keeps what a refusing server said, and does not send it again', async () => {

@@ -30,16 +30,15 @@ export function mondaySentences(data: MondayData, speech: Speech): readonly Sent
   ]
 }
 
-function notYetSentence({ overall }: MondayData, { language }: Speech): Sentence {
-  const nobody = overall.treated.assigned === 0
-  const text =
-    language === 'en'
-      ? nobody
-        ? 'Not yet: nobody has been assigned.'
-        : 'Not yet: no week is complete. Until then, look at the one that is running.'
-      : nobody
-        ? '暂无结论：还没有人进入分组。'
-        : '暂无结论：尚无观察期已满的一周。'
+function notYetSentence({ overall, running }: MondayData, { language }: Speech): Sentence {
+  const en = language === 'en'
+  if (overall.treated.assigned === 0) {
+    const nobody = en ? 'Not yet: nobody has been assigned.' : '暂无结论：还没有人进入分组。'
+    return { text: nobody, tone: 'plain' }
+  }
+  // A week that began today is not shown either.
+  const meanwhile = running && en ? ' Until then, look at the one that is running.' : ''
+  const text = en ? `Not yet: no week is complete.${meanwhile}` : '暂无结论：尚无观察期已满的一周。'
   return { text, tone: 'plain' }
 }
 
