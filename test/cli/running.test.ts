@@ -34,7 +34,6 @@ beforeAll(async () => {
   await writeFile(
     file,
     text
-      .replace('timezone: Asia/Shanghai', 'timezone: UTC')
       .replace('spread: 2h', 'spread: 0h')
       // Its first step by what everybody here has: an address.
       .replace(/id: remind, .*? }/, 'id: remind, channel: email, template: come-back }'),

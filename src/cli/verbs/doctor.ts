@@ -6,6 +6,7 @@ import { formatProblem } from '../../config/documents/problems.ts'
 import { checkHome } from '../../database/embedded-home.ts'
 import { ConfigError, type Problem, WinbackError } from '../../errors.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'
+import { styleOfWorkspace } from '../../service/reporting.ts'
 import { openTemplates, readCampaigns } from '../campaigns.ts'
 import { EXIT, exitCodeOf } from '../failure.ts'
 import { chooseLocale, type Say, type Spoken, sayIn, spoken } from '../locale.ts'
@@ -107,7 +108,14 @@ function foreseeEmbedded(directory: string, say: Say): Finding {
 
 async function examineDatabase(invocation: Invocation, speech: Speech): Promise<Finding[]> {
   try {
-    return await withWorkspace(invocation, (context) => checkDatabase(context, speech), { asIs: true })
+    return await withWorkspace(
+      invocation,
+      (context) => {
+        const style = styleOfWorkspace(context.loaded.definition)
+        return checkDatabase(context, speechOf({ ...style, locale: speech.locale }))
+      },
+      { asIs: true },
+    )
   } catch (error) {
     return [failed('database', error, sayIn(speech))]
   }
