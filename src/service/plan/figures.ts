@@ -28,6 +28,8 @@ export interface PlanFigures {
   /** Micros, were everybody contacted to return: what `on_return` then gives and sends. Absent in older plans. */
   readonly released?: number
   readonly natural: { readonly contacts: number; readonly recalled: number }
+  /** The event of the primary goal; absent in older plans. */
+  readonly goal?: string
   readonly detectable: readonly Detectable[]
   /** The same by fortnights, to be drawn. */
   readonly curve: readonly Detectable[]

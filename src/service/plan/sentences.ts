@@ -151,13 +151,21 @@ export function shareText(count: number, of: number, words: string, speech: Spee
     : `${speech.count(of)} 人中 ${speech.count(count)} 人${words}`
 }
 
+/** Of so many people some come back within any window: where none did, their coming is not told of. */
+const SOME_RETURN = 100
+
 /** How many came back by themselves one window ago. */
-export function pastText({ natural, entry }: PlanFigures, speech: Speech): string {
+export function pastText({ natural, entry, goal }: PlanFigures, speech: Speech): string {
   const { contacts, recalled } = natural
   if (contacts === 0) return planWord('noPast', speech)
   const rate = speech.percent(recalled / contacts)
   const people = speech.count(contacts)
   const silent = entry === 'silence'
+  if (recalled === 0 && contacts >= SOME_RETURN && goal !== undefined) {
+    return speech.language === 'en'
+      ? `One window ago none of ${people} people ${silent ? 'as silent as these came back' : 'in the same place reached the goal'}: no event \`${goal}\` of theirs is known since. If your data tells of none, name one that it tells of under \`goals\`: else nobody is ever seen to come back.`
+      : `一个观察期之前，${silent ? '同样沉默' : '处于同样时点'}的 ${people} 人中没有人${silent ? '回来' : '达成目标'}：此后没有他们的 \`${goal}\` 事件。如果数据中没有这种事件，请在 \`goals\` 中改用数据中有的事件，否则永远看不到有人回来。`
+  }
   return speech.language === 'en'
     ? `One window ago ${rate} of ${people} people ${silent ? 'as silent as these came back' : 'in the same place reached the goal'}; those held out will say more.`
     : `一个观察期之前，${silent ? '同样沉默' : '处于同样时点'}的 ${people} 人中有 ${rate} ${silent ? '回来' : '达成目标'}；更准的答案要看对照组。`

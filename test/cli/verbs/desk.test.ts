@@ -69,7 +69,10 @@ test('applies what was planned, and refuses once a file has changed since', asyn
       campaign: 'graded-recall',
       changed: true,
       // A gift of 3, redeemed by six in ten, to nine of ten.
-      figures: { timezone: expect.any(String), released: 1_620_000 },
+      figures: {
+        ...{ timezone: expect.any(String), condition: 'contact.status == "active"', goal: 'session' },
+        released: 1_620_000,
+      },
     })
     // Figures alone are kept: nobody's name or address.
     expect(JSON.stringify(plan)).not.toMatch(/ann@|Ann\b|ann-7/)

@@ -130,6 +130,16 @@ it('says which condition asks for what is unknown of people: a file that has no 
   expect(text('en', {}, 160)).toMatch(/condition needs is unknown$/m)
 })
 
+it('where nobody ever came back by the goal’s event, it asks whether the data tells of any', () => {
+  const said = (contacts: number, recalled: number, locale = 'en') =>
+    text(locale, { goal: 'session', natural: { contacts, recalled } }, 300)
+  expect(said(2115, 0)).toContain('none of 2,115 people as silent as these came back: no event `session`')
+  expect(said(2115, 0, 'zh-CN')).toContain('没有他们的 `session` 事件')
+  // Of a few, that none came back is nothing to wonder at.
+  for (const usual of [said(2115, 1), said(99, 0)])
+    expect(usual).toMatch(/^ {2}One window ago [0-9.]+ % of /m)
+})
+
 it('a channel that is not set up is no address that is missing', () => {
   const [first] = plan.audience.steps
   if (!first) throw new Error('the plan has steps')

@@ -125,6 +125,7 @@ export async function planCampaign(
     })
     const shares = heldOutShares(campaign)
     const model = await withoutModel(database, campaign, asOf)
+    const [goal] = Object.values(definition.goals)
     const natural = await pastRecall(database, campaign, asOf, workspace.activity)
     progress.update(steps + 1, steps + LATER, '')
     return {
@@ -156,6 +157,7 @@ export async function planCampaign(
       heldOut: shares,
       ...expectedCost(campaign, counts, shares, price),
       natural,
+      ...(goal === undefined ? {} : { goal: goal.event }),
       detectable: detectableEffects(campaign, counts, natural, shares),
       curve: detectableEffects(campaign, counts, natural, shares, CURVE),
       pool: poolOf(campaign, counts),
