@@ -260,7 +260,8 @@ function waitingText(entry: Of<'waiting'>, speech: Speech): string {
 function settledText(entry: Of<'settled'>, speech: Speech, brief: boolean): string {
   const en = speech.language === 'en'
   const state = sentence(STATES, entry.state, speech.language)
-  const why = entry.reason === null ? undefined : sentence(REASONS, entry.reason, speech.language)
+  const reasons = { ...REASONS, renewed: ENDS.renewed }
+  const why = entry.reason === null ? undefined : sentence(reasons, entry.reason, speech.language)
   const way = entry.channel === null ? undefined : speech.way(entry.channel)
   const more = [
     entry.template === null ? undefined : en ? `template ${entry.template}` : `模板 ${entry.template}`,

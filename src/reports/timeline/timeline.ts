@@ -190,7 +190,12 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
     ...row,
     detail: row.detail === null ? null : hide(row.detail),
   })
-  const touchpoints = (await findTouchpoints(session, contactId, now)).map(hidden)
+  const byId = new Map(episodes.map((episode) => [episode.episodeId, episode]))
+  // A seed has all tiers at once: what takes the place of its messages is those of a newer version.
+  const ofSeed = ({ episodeId }: TouchpointRow) => byId.get(episodeId)?.arm === 'seed'
+  const touchpoints = (await findTouchpoints(session, contactId, now))
+    .map((row) => (row.reason === 'superseded' && ofSeed(row) ? { ...row, reason: 'renewed' } : row))
+    .map(hidden)
   const recalls = await findRecalls(session, contactId, now)
   const suppressions = await findSuppressions(session, contactId, now)
   const receipts = (await findReceipts(session, contactId, now)).map(hidden)
@@ -202,7 +207,6 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   const runs = await findRuns(session, contact.importedAt, now)
   const switches = await findSwitches(session, now)
 
-  const byId = new Map(episodes.map((episode) => [episode.episodeId, episode]))
   const campaigns = new Set(episodes.map((episode) => episode.campaign))
   const channels = new Set(touchpoints.flatMap((touchpoint) => touchpoint.channels))
   const entries: TimelineEntry[] = [

@@ -357,7 +357,8 @@ it('tells of the end before it tells that somebody was taken in again, at one in
   )
   await execute(
     database,
-    sql`UPDATE touchpoint_records SET settled_at = ${day(32)} WHERE contact_id = ${one?.id}`,
+    sql`UPDATE touchpoint_records SET state = 'cancelled', reason = 'superseded', settled_at = ${day(32)}
+        WHERE contact_id = ${one?.id}`,
   )
   await history.assign({ count: 1, arm: 'treated', persons, at: day(32), episodeNo: 2, settle: false })
   const { entries } = await readTimeline(database, { externalId: 'u-2001', now: day(33) })
@@ -366,5 +367,7 @@ it('tells of the end before it tells that somebody was taken in again, at one in
     ...['settled', 'settled', 'ended', 'opened', 'stage'],
   ])
   const told = then.map((entry) => entryText(entry, speechOf({ locale: 'en' })))
-  expect(told).toContain('graded: ended: seeds get the messages of a newer version.')
+  const why = 'seeds get the messages of a newer version'
+  expect(told).toContain(`graded: ended: ${why}.`)
+  expect(told.filter((line) => line.includes(`cancelled: ${why}`))).toHaveLength(2)
 })
