@@ -283,6 +283,13 @@ u2,order,2025-06-01,20,R3
       ],
     })
     expect(await importActivity(database, orders, options())).toMatchObject({ unchanged: 2, rejected: 0 })
+    // Of a chunk that has some, each is told of.
+    const many = (type: string) => {
+      const lines = Array.from({ length: 350 }, (_, no) => `u3,${type},2025-06-01,1,N${no}\n`)
+      return file(`${type}.csv`, `external_id,type,occurred_at,value,message_id\n${lines.join('')}`)
+    }
+    expect(await importActivity(database, many('order'), options())).toMatchObject({ inserted: 350 })
+    expect(await importActivity(database, many('order_refunded'), options())).toMatchObject({ rejected: 350 })
   })
 
   it('rejects an event that PostgreSQL cannot hold, and takes those around it', async () => {
