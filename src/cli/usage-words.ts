@@ -7,7 +7,7 @@ import { nearMisses } from './suggestion.ts'
 /** A command line that was refused: why, and what may have been meant. */
 export interface Misuse {
   readonly message: string
-  /** A sentence; empty where nothing is near. */
+  /** A sentence: what is near, or what a verb of several is asked for; empty where there is nothing to say. */
   readonly meant: string
 }
 
@@ -28,11 +28,20 @@ export function explainMisuse(
   const told = CHINESE.find((each) => each.code === code && each.pattern.test(english))
   const message = language === 'en' || told === undefined ? english : english.replace(told.pattern, told.say)
   const meant = meantBy(code, english, command)
-  if (meant.length === 0) return { message, meant: '' }
+  if (meant.length === 0) return { message, meant: code === UNKNOWN ? choiceOf(command, language) : '' }
   return {
     message,
     meant: language === 'en' ? `Did you mean ${meant.join(' or ')}?` : `是否指 ${meant.join(' 或 ')}？`,
   }
+}
+
+const UNKNOWN = 'commander.unknownCommand'
+
+/** What a verb of several is asked for: whoever has orders to import looks for a word of theirs. The verbs are too many. */
+function choiceOf(command: Command, language: Language): string {
+  if (command.parent === null) return ''
+  const names = command.commands.map((each) => each.name())
+  return language === 'en' ? `There are ${names.join(', ')}.` : `可选：${names.join('、')}。`
 }
 
 /** The patterns are commander's own sentences, what was typed in the groups. */
@@ -92,7 +101,7 @@ function misspelt({ code, message }: CommanderError, typed: readonly string[], c
 }
 
 function meantBy(code: string, message: string, command: Command): string[] {
-  if (code === 'commander.unknownCommand') {
+  if (code === UNKNOWN) {
     const [, word = ''] = /^unknown command '(.*)'$/s.exec(message) ?? []
     return nearMisses(word, [...command.commands.map((each) => each.name()), 'help'])
   }

@@ -71,6 +71,11 @@ test.each([
     '错误：没有命令 contact\n  → 是否指 contacts？winback import --help 列出选项和示例。',
   ],
   [
+    ['import', 'orders', 'x.csv'],
+    "error: unknown command 'orders'\n  → There are contacts, activity, suppressions, consents, sends, interviews, redemptions, codes. winback import --help has the options and examples.",
+    '错误：没有命令 orders\n  → 可选：contacts、activity、suppressions、consents、sends、interviews、redemptions、codes。winback import --help 列出选项和示例。',
+  ],
+  [
     ['users', 'add', 'ann', '--role', 'oprator'],
     "error: option '--role <role>' argument 'oprator' is invalid. Allowed choices are viewer, agent, operator, admin.\n  → Did you mean operator? winback users add --help has the options and examples.",
     '错误：选项 --role <role> 的值 oprator 无效，可选：viewer, agent, operator, admin\n  → 是否指 operator？winback users add --help 列出选项和示例。',
