@@ -84,7 +84,7 @@ test('whatever a row is rejected for has its Chinese', () => {
   ]
   const places = files.map((name) => `contacts/${name}`)
   const texts = [...places, 'offers/import'].map((place) =>
-    readFileSync(new URL(`../../src/${place}.ts`, import.meta.url), 'utf8'),
+    readFileSync(new URL(`../../../src/${place}.ts`, import.meta.url), 'utf8'),
   )
   // What is wrong with the whole file ends the import; what a field is refused for stands elsewhere.
   const others = /gzip|^INSERT|^import of|^file |^it is no row$|^yyyy mm|^[\w.]+: x$/
