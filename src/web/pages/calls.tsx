@@ -1,25 +1,19 @@
-import { type Context, Hono } from 'hono'
-import { deleteCookie, getCookie, setCookie } from 'hono/cookie'
-import { Temporal } from 'temporal-polyfill'
+import { Hono } from 'hono'
 import { MASKED } from '../../config/masking.ts'
 import { type Call, type CallKey, callIdOf, isHeld, readCallId } from '../../outcomes/calls.ts'
-import { KIND_WORDS, OUTCOME_WORDS, OVER_WORDS } from '../../reports/call-words.ts'
-import { sentence } from '../../reports/words.ts'
-import { type Also, concludeCall, giveCallBack, showCalls, showDesk, takeCall } from '../../service/calls.ts'
-import { outcomeReport } from '../api/calls.ts'
+import { KIND_WORDS } from '../../reports/call-words.ts'
+import { giveCallBack, showDesk } from '../../service/calls.ts'
 import { showTask } from './call.tsx'
-import { dueText, quietText, spanText } from './call-words.ts'
-import { KEYS_PATH } from './keys.ts'
+import { Keys, rememberKeys } from './call-keys.tsx'
+import { conclude } from './call-report.tsx'
+import { LINES, take, takeNext, unknown } from './call-taking.ts'
+import { dueText, spanText } from './call-words.ts'
 import { Act, Empty, Table } from './parts.tsx'
 import { keepUnsent } from './sign-in.tsx'
 import { act, allowScript, type Keep, type PagesDependencies, page, type Visit } from './visit.ts'
 
 // An agent's queue: what is to be called, the most urgent first; one key takes the next. A call belongs to whoever took
 // it, and its number is shown whole to them alone.
-
-/** Lines of the queue that are shown; nobody works further down it in one go. */
-const LINES = 50
-const KEYS_COOKIE = 'winback_keys'
 
 export function callPages(dependencies: PagesDependencies): Hono {
   const { runtime } = dependencies
@@ -61,170 +55,6 @@ export function callPages(dependencies: PagesDependencies): Hono {
       }),
     )
     .post('/calls/:id/outcome', doing(conclude, keepUnsent(runtime)))
-}
-
-function unknown({ say }: Visit): string {
-  return say('There is no such call any more. The queue is up to date.', '这通电话已不存在，队列已刷新。')
-}
-
-/** Records that the user has a call now. */
-function taking(visit: Visit, { contactId }: CallKey): Also {
-  return (tx) => visit.audit('call.take', `contact ${contactId}`, null, tx)
-}
-
-async function take(visit: Visit, key: CallKey): Promise<Response> {
-  const { say, language } = visit
-  const answer = await takeCall(visit.runtime, key, visit.user.name, taking(visit, key))
-  switch (answer.outcome) {
-    case 'claimed':
-      return visit.go(`/calls/${callIdOf(key)}`)
-    case 'taken':
-      return visit.go(
-        '/calls',
-        say(
-          `${answer.by} took this call a moment before you. Take the next one.`,
-          `${answer.by} 刚刚先接手了这通电话，请取下一通。`,
-        ),
-      )
-    case 'over': {
-      const why = sentence(OVER_WORDS, answer.by, language)
-      return visit.go('/calls', say(`Nobody need call any more: ${why}.`, `无需再打：${why}。`))
-    }
-    case 'paused':
-      return visit.go(
-        '/calls',
-        say(
-          'Calls of this campaign are paused. This one comes again once they are resumed.',
-          '此活动的电话已暂停，恢复后会再次出现。',
-        ),
-      )
-    case 'quiet_hours':
-      return visit.go('/calls', quietText(visit, answer.until))
-    case 'unknown':
-      return visit.go('/calls', unknown(visit))
-  }
-}
-
-/** The agent's own call first: who holds one is not given another. Else the first that nobody is quicker to take. */
-async function takeNext(visit: Visit): Promise<Response> {
-  const { runtime, user } = visit
-  const [held] = await showCalls(runtime, { claimedBy: user.name, limit: 1 })
-  if (held) return visit.go(`/calls/${callIdOf(held)}`)
-  for (const call of await showCalls(runtime, { free: true, limit: LINES })) {
-    const answer = await takeCall(runtime, call, user.name, taking(visit, call))
-    if (answer.outcome === 'claimed') return visit.go(`/calls/${callIdOf(call)}`)
-  }
-  return visit.go('/calls', visit.say('Nothing is left to be called now.', '现在没有需要拨打的电话。'))
-}
-
-async function conclude(visit: Visit, key: CallKey): Promise<Response> {
-  const { runtime, form, say, now, user } = visit
-  const text = (name: string) => form.get(name)?.trim() || undefined
-  const zone = runtime.workspace.timezone
-  const report = outcomeReport.safeParse({
-    agent: user.name,
-    outcome: text('outcome'),
-    reason: text('reason'),
-    minutes: Number(text('minutes') ?? '0'),
-    sentiment: text('sentiment'),
-    notes: text('notes'),
-    next_attempt_at: momentIn(text('next'), zone),
-    phone: text('phone'),
-    id: text('attempt'),
-  })
-  if (!report.success) return await showRefused(visit, key, String(report.error.issues[0]?.path[0]))
-  const wrongTime = problemOfNext(report.data, now)
-  if (wrongTime) return await showRefused(visit, key, wrongTime)
-  const { minutes, next_attempt_at: next, id, agent, ...said } = report.data
-  const attempt = {
-    ...said,
-    by: agent,
-    at: now,
-    eventId: `web ${agent} ${id ?? now.toISOString()}`,
-    seconds: Math.round(minutes * 60),
-    nextAttemptAt: next === undefined ? undefined : new Date(next),
-  }
-  const answer = await concludeCall(runtime, key, attempt, (tx) =>
-    visit.audit('call.outcome', `contact ${key.contactId}`, { outcome: said.outcome }, tx),
-  )
-  if (answer.outcome === 'unknown') return visit.go('/calls', unknown(visit))
-  if (answer.outcome === 'repeated' && answer.before !== undefined) {
-    return await showRepeated(visit, key, answer.before)
-  }
-  if (form.get('then') === 'next') return await takeNext(visit)
-  const ended = answer.outcome === 'recorded' && answer.ends !== undefined
-  return visit.go(
-    '/calls',
-    ended
-      ? say('Recorded. They hear nothing more from us.', '已登记，今后不再打扰对方。')
-      : say('Recorded.', '已登记。'),
-  )
-}
-
-/** A time that is past, or that nothing would come of: whoever chose it means to call then. */
-function problemOfNext(
-  { outcome, next_attempt_at: next }: ReturnType<typeof outcomeReport.parse>,
-  now: Date,
-): 'next_attempt_at' | 'needless_next' | undefined {
-  if (next === undefined) return undefined
-  if (new Date(next) <= now) return 'next_attempt_at'
-  return outcome === 'no_answer' || outcome === 'call_back' ? undefined : 'needless_next'
-}
-
-/** What can be wrong with a report, by the field of the API, with the field of the form. */
-const WRONG: Readonly<Record<string, readonly [field: string, en: string, zh: string]>> = {
-  outcome: ['outcome', 'Choose what became of the call.', '请选择通话结果。'],
-  reason: ['reason', 'Choose a reason of the list.', '请选择列表中的原因。'],
-  sentiment: ['sentiment', 'Choose how they sounded, of the three.', '请选择三种态度之一。'],
-  minutes: ['minutes', 'Minutes are a number from 0 to 600.', '通话分钟数应为 0 至 600 的数字。'],
-  notes: ['notes', 'Notes have at most 5,000 characters.', '备注最多 5,000 字。'],
-  next_attempt_at: ['next', 'Choose a time that is still to come.', '请选择将来的时间。'],
-  needless_next: [
-    'next',
-    'They are called again after “No answer” and “Call again later” alone: choose one of these, or no time.',
-    '只有“无人接听”和“约定再打”才会再次拨打：请选择其中之一，或不填时间。',
-  ],
-}
-
-async function showRefused(visit: Visit, key: CallKey, wrong: string): Promise<Response> {
-  const [field, ...words] = WRONG[wrong] ?? [
-    '',
-    `Not recorded: look at ${wrong} again.`,
-    `未登记：请检查 ${wrong}。`,
-  ]
-  return await showAgain(visit, key, field, words)
-}
-
-/** Another report by a form that was sent before, as from a second tab: it is an attempt of its own if they say so again. */
-async function showRepeated(visit: Visit, key: CallKey, before: string): Promise<Response> {
-  const outcome = (language: 'en' | 'zh-CN') => sentence(OUTCOME_WORDS, before, language)
-  return await showAgain(visit, key, 'attempt', [
-    `This call was recorded before, as “${outcome('en')}”, and what stands here was not. To add it, record it once more.`,
-    `这通电话此前已登记为“${outcome('zh-CN')}”，此处填写的内容尚未登记。如需补充或更正，请再次登记。`,
-  ])
-}
-
-/** The call with the report as it was filled in, and what is wrong of it: notes of minutes are not typed twice. */
-async function showAgain(
-  visit: Visit,
-  key: CallKey,
-  field: string,
-  words: readonly [en: string, zh: string],
-): Promise<Response> {
-  allowScript(visit.c)
-  const refused = { form: 'report', field, words: visit.say(...words) } as const
-  return (await showTask(visit, key, <Keys visit={visit} />, refused)) ?? visit.go('/calls', unknown(visit))
-}
-
-/** A form's `2026-03-10T10:00`, meant in `zone`, as an instant with its offset; what is no time stays as it is. */
-function momentIn(text: string | undefined, zone: string): string | undefined {
-  if (text === undefined) return undefined
-  try {
-    const instant = Temporal.PlainDateTime.from(text).toZonedDateTime(zone).toInstant()
-    return instant.toString()
-  } catch {
-    return text
-  }
 }
 
 async function showQueue(visit: Visit): Promise<Response> {
@@ -363,52 +193,4 @@ function whyText({ say, language, now }: Visit, call: Call): string {
   if (call.kind !== 'recall' || call.silentSince === null) return kind
   const span = spanText(now.getTime() - call.silentSince.getTime(), language)
   return `${kind} · ${say(`silent for ${span}`, `沉默 ${span}`)}`
-}
-
-/** What the keys do, and how to be rid of them: a single letter may be in the way of other software. */
-function Keys({ visit }: { visit: Visit }) {
-  const { say, c } = visit
-  if (
-    c.req.query('keys') === 'off' ||
-    (c.req.query('keys') !== 'on' && getCookie(c, KEYS_COOKIE) === 'off')
-  ) {
-    return (
-      <p class="soft keys">
-        <a href="/calls?keys=on">{say('Turn the keys on', '启用快捷键')}</a>
-      </p>
-    )
-  }
-  const keys = [
-    ['n', say('next call', '下一通')],
-    ['j k', say('down, up', '下、上')],
-    ['Enter', say('open, press', '打开、确认')],
-    ['1–7', say('what became of it', '通话结果')],
-    ['r', say('reason', '原因')],
-    ['m', say('minutes', '分钟')],
-    ['o', say('notes', '备注')],
-    ['Esc', say('out of a field', '离开输入框')],
-    ['Ctrl Enter', say('record', '登记')],
-    ['b', say('back to the queue', '返回队列')],
-  ]
-  return (
-    <>
-      <p class="soft keys">
-        {keys.map(([key, meaning]) => (
-          <span>
-            <kbd>{key}</kbd> {meaning}{' '}
-          </span>
-        ))}
-        <a href="/calls?keys=off">{say('Turn the keys off', '停用快捷键')}</a>
-      </p>
-      <script src={KEYS_PATH} defer></script>
-    </>
-  )
-}
-
-function rememberKeys(c: Context): void {
-  const wanted = c.req.query('keys')
-  if (wanted === 'on') deleteCookie(c, KEYS_COOKIE, { path: '/' })
-  if (wanted === 'off') {
-    setCookie(c, KEYS_COOKIE, 'off', { path: '/', httpOnly: true, sameSite: 'Lax', maxAge: 365 * 86_400 })
-  }
 }
