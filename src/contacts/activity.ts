@@ -7,7 +7,7 @@ import { externalIdProblem } from './external-ids.ts'
 import { type Getter, type Getters, getterIn } from './files/mapping.ts'
 import type { RowValues } from './files/rows.ts'
 import type { Hooks } from './hooks.ts'
-import { type ActivityRules, ingestActivity, messageKeySql, prepareIngest } from './ingest.ts'
+import { type ActivityRules, activityKeySql, ingestActivity, messageKeySql, prepareIngest } from './ingest.ts'
 import { countErased } from './privacy/erased.ts'
 import { makeUnknown } from './unknown-ids.ts'
 import { type AmountWriting, amountReader } from './values/amounts.ts'
@@ -210,7 +210,7 @@ async function lookUpTypes(
     sql`SELECT place, other AS type FROM (
           SELECT n.place::int, n.type, (
             SELECT a.type FROM activity a
-            WHERE a.contact_id = x.contact_id AND a.key = hashtextextended(n.message_id, 1) LIMIT 1) AS other
+            WHERE a.contact_id = x.contact_id AND a.key = ${activityKeySql(sql`n.message_id`)} LIMIT 1) AS other
           FROM unnest(${ofAnyLength(column('externalId'))}, ${column('type')}, ${column('messageId')})
             WITH ORDINALITY AS n (external_id, type, message_id, place)
           JOIN external_ids x USING (external_id)
@@ -283,7 +283,7 @@ async function keyEvents(tx: Transaction): Promise<void> {
         )
         INSERT INTO incoming_activity (contact_id, occurred_at, key, type, value, properties, named)
         SELECT x.contact_id, h.occurred_at,
-          CASE WHEN h.message_id IS NOT NULL THEN hashtextextended(h.message_id, 1)
+          CASE WHEN h.message_id IS NOT NULL THEN ${activityKeySql(sql`h.message_id`)}
                ELSE hashint8extended(h.content, coalesce(b.times, 0)
                  + row_number() OVER (PARTITION BY h.message_id IS NULL, h.content ORDER BY h.line)) END,
           h.type, h.value, h.properties, h.message_id IS NOT NULL

@@ -31,6 +31,11 @@ export function messageKeySql(messageId: SQL): SQL {
   return sql`encode(substr(sha256(convert_to(${messageId}, 'UTF8')), 1, 16), 'hex')::uuid`
 }
 
+/** The key in `activity` of an event that has a message id. */
+export function activityKeySql(messageId: SQL): SQL {
+  return sql`hashtextextended(${messageId}, 1)`
+}
+
 export interface IngestOptions {
   readonly now: Date
   readonly workspace: ActivityRules

@@ -9,7 +9,7 @@ import { copyInto, copyText, copyTime } from './copy.ts'
 import { registerDevices } from './devices.ts'
 import type { ImportWorkspace } from './files/file-import.ts'
 import type { Hooks } from './hooks.ts'
-import { INGEST_TABLES, ingestActivity, messageKeySql } from './ingest.ts'
+import { activityKeySql, INGEST_TABLES, ingestActivity, messageKeySql } from './ingest.ts'
 import { linkingOf, lockNames } from './persons.ts'
 import { isErased } from './privacy/erased.ts'
 import { makeUnknown } from './unknown-ids.ts'
@@ -237,7 +237,7 @@ async function linkVisitors(tx: Transaction): Promise<void> {
 
 /** From the calls, and from what visitors who have just been named did before, into `incoming_activity`. */
 async function stageActivity(tx: Transaction, now: Date, visitors: boolean): Promise<void> {
-  const key = sql`hashtextextended(i.message_id, 1)`
+  const key = activityKeySql(sql`i.message_id`)
   if (!visitors) {
     await execute(
       tx,
