@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Chunk, inChunk } from '../database/chunks.ts'
@@ -77,15 +77,11 @@ export async function advanceChunk(
  * Ends the episodes whose window and grace are over: `recalled`, `returned`, `expired`, or `withdrawn` where a stop
  * cut them short. What is left of their touchpoints goes with them. Only now may the contact open another one, so
  * that the windows of one contact never overlap.
+ * @param whose an SQL condition over `e` (episodes): a campaign's, or a group's
  * @returns how many ended
  */
-export async function closeChunk(
-  tx: Transaction,
-  campaign: string,
-  chunk: Chunk,
-  now: Date,
-): Promise<number> {
-  const over = sql`e.campaign = ${campaign} AND ${inChunk(chunk, sql`e.contact_id`)}
+export async function closeChunk(tx: Transaction, whose: SQL, chunk: Chunk, now: Date): Promise<number> {
+  const over = sql`${whose} AND ${inChunk(chunk, sql`e.contact_id`)}
     AND e.ended_at IS NULL AND e.outcome_until <= ${now}`
   const endReason = sql`CASE
     WHEN EXISTS (SELECT FROM recalls r WHERE r.contact_id = e.contact_id AND r.episode_id = e.episode_id

@@ -14,7 +14,7 @@ import {
 } from '../database/connect.ts'
 import { MANY, refreshStatistics } from '../database/planner-statistics.ts'
 import { lockStripe, stripeOf } from '../database/stripes.ts'
-import { ageEpisodes } from './age.ts'
+import { ageEpisodes, endOver } from './age.ts'
 import { type Hindrance, heldBack, refusedByFeed } from './hindrances.ts'
 import { intakeBound } from './intake.ts'
 import { addAnswers, type Opening, openChunk } from './open.ts'
@@ -94,6 +94,8 @@ export async function runCampaign(
   // A run that was interrupted goes on as of now: nobody is assigned to a moment that has passed.
   const now = new Date(Math.max(run.asOf.getTime(), clock.now().getTime()))
   const ages = await ageEpisodes(dependencies, campaign.name, now)
+  // Alone in its group, it has just ended all there is.
+  if (version.definition.exclusive !== undefined) await endOver(database, version.exclusive, now)
 
   const refused = await refusedByFeed(database, version, now)
   if (refused) {

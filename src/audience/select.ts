@@ -101,11 +101,12 @@ function sunsetSql({ campaign, now }: Selection): SQL | undefined {
 }
 
 /**
- * When an episode was over: of this campaign also one whose time is, and that nothing has ended yet. A run does so before it
- * considers anybody, and whoever asks what a run would do must find the same.
+ * When an episode was over: of this campaign and its exclusive group also one whose time is, and that nothing has ended yet.
+ * A run does so before it considers anybody, and whoever asks what a run would do must find the same.
  */
 function overSql({ campaign, now }: Selection, episode: SQL): SQL {
-  return sql`coalesce(${episode}.ended_at, CASE WHEN ${episode}.campaign = ${campaign.name}
+  return sql`coalesce(${episode}.ended_at, CASE
+    WHEN (${episode}.campaign = ${campaign.name} OR ${episode}.exclusive = ${campaign.exclusive})
     AND ${episode}.outcome_until <= ${now}::timestamptz THEN ${now}::timestamptz END)`
 }
 

@@ -62,6 +62,16 @@ export async function chunksWithOpen(session: Session, campaign: string): Promis
   return found.map(({ place }) => chunkOf(place))
 }
 
+/** The chunks in which an exclusive group has episodes whose time is over and that nothing has ended yet. */
+export async function chunksWithOver(session: Session, exclusive: string, now: Date): Promise<Chunk[]> {
+  const found = await rows<{ place: number }>(
+    session,
+    sql`SELECT DISTINCT contact_id / ${STRIPE_WIDTH}::int AS place FROM episodes
+      WHERE exclusive = ${exclusive} AND ended_at IS NULL AND outcome_until <= ${now} ORDER BY place`,
+  )
+  return found.map(({ place }) => chunkOf(place))
+}
+
 function chunkOf(place: number): Chunk {
   // Ids from place × width on: the range is open below, so it begins one before.
   return [place * STRIPE_WIDTH - 1, (place + 1) * STRIPE_WIDTH - 1]

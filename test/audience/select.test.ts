@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { considerContact } from '../../src/audience/consider.ts'
 import { draw } from '../../src/audience/holdout.ts'
 import { planAudience } from '../../src/audience/plan.ts'
 import { runCampaign } from '../../src/audience/run.ts'
@@ -40,12 +41,15 @@ async function addEpisode(
     exclusive?: string
     no?: number
     endedAt?: Date
+    /** Of one that nothing has ended yet. */
+    outcomeUntil?: Date
     reason?: string
     arm?: string
   },
 ): Promise<void> {
   const name = episode.campaign ?? pipeline.campaign.name
-  const [windowEnds, outcomeUntil] = episode.endedAt ? [ago(50), ago(48)] : [ago(-1), ago(-3)]
+  const { outcomeUntil = episode.endedAt ? ago(48) : ago(-3) } = episode
+  const windowEnds = new Date(outcomeUntil.getTime() - 2 * DAY * 1000)
   await execute(
     pipeline.database,
     sql`INSERT INTO episodes (contact_id, campaign, version, exclusive, person_id, episode_no, arm, entry_tier, segment,
@@ -167,6 +171,42 @@ describe('a selection answers', () => {
         [left, 'opened'],
       ]),
     )
+  })
+
+  it('exclusive no longer once the time of the other episode is over, whoever has ended it', async () => {
+    const pipeline = await open({ definition: { exclusive: 'winback' } })
+    const silentSince = ago(4)
+    const over = await pipeline.addContact({ silentSince })
+    const sibling = await pipeline.addContact({ silentSince: ago(1) })
+    const same = await pipeline.addContact({ silentSince, person: sibling })
+    const almost = await pipeline.addContact({ silentSince })
+    const other = { campaign: 'other', exclusive: 'winback' }
+    await addEpisode(pipeline, over, { ...other, outcomeUntil: START })
+    await addEpisode(pipeline, sibling, { ...other, outcomeUntil: START })
+    await addEpisode(pipeline, almost, { ...other, outcomeUntil: ago(0, -1) })
+    // Of another group, it stands in nobody's way.
+    await addEpisode(pipeline, over, { campaign: 'third', outcomeUntil: START })
+    const expected = new Map([
+      [over, 'opened'],
+      [same, 'opened'],
+      [almost, 'exclusive'],
+    ])
+    expect(await answers(pipeline)).toEqual(expected)
+    for (const [contact, answer] of expected) {
+      expect(await considerContact(pipeline.database, pipeline.campaign, contact, START)).toMatchObject({
+        answer,
+      })
+    }
+    expect(await pipeline.runNow()).toMatchObject({ answers: { opened: 2, exclusive: 1 }, ended: 0 })
+    const ended = await rows(
+      pipeline.database,
+      sql`SELECT contact_id AS contact, campaign, ended_at AS at, end_reason AS reason FROM episodes
+        WHERE ended_at IS NOT NULL ORDER BY contact_id`,
+    )
+    expect(ended).toEqual([
+      { contact: over, campaign: 'other', at: START, reason: 'expired' },
+      { contact: sibling, campaign: 'other', at: START, reason: 'expired' },
+    ])
   })
 
   it('same_person for all but the one that was active last', async () => {
