@@ -129,7 +129,7 @@ const OF_FIELDS: Patterns = [
     /^(.*) is not a date; expected ISO 8601 such as (\S+), or say how it is written with --date-format (.*)$/s,
     (value = '', example = '', format = '') => {
       const [, such] = /^\(such as (.*)\)$/.exec(format) ?? []
-      const written = such === undefined ? ` ${format}` : ` 说明写法（如 ${such}）`
+      const written = such === undefined ? ` ${format}` : ` 说明写法（如 ${such.replace(' or ', ' 或 ')}）`
       return `${value} 不是日期；应为 ISO 8601（如 ${example}），或用 --date-format${written}`
     },
   ],

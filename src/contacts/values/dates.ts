@@ -3,6 +3,7 @@ import { FIRST_INSTANT, isWritable, LAST_INSTANT } from '../../config/instants.t
 import { isZone } from '../../config/zones.ts'
 import { WinbackError } from '../../errors.ts'
 import type { ImportMapping } from '../files/mapping.ts'
+import { formatOf, type WallTime, wallTimeReader } from './date-format.ts'
 
 /** Reads a date the way the file writes it: the instant in epoch milliseconds, of the years 1 to 9999, or why it is none. */
 export type DateReader = (value: unknown) => number | string
@@ -11,20 +12,12 @@ const ISO =
   /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|z|UTC|[+-]\d{2}(?::?\d{2})?)?)?$/
 /** Days since 1900, of 1954 to 2064: what a date is to a spreadsheet. */
 const DAYS = /^[2-5]\d{4}([.,]\d+)?$/
-const TOKENS: Record<string, string> = {
-  yyyy: 'year',
-  mm: 'month',
-  dd: 'day',
-  hh: 'hour',
-  mi: 'minute',
-  ss: 'second',
-}
 
 /**
- * ISO 8601 (`2026-01-05`, `2026-01-05 08:30`, with or without a zone), or `format`: `yyyy mm dd hh mi ss` with what
- * stands between them (`yyyymmdd`, `dd.mm.yyyy hh:mi`; where something does, `2026/5/9` is `yyyy/mm/dd`, too), or `epoch` (seconds), or `epoch-ms`. A date without a zone is
- * local time in `timezone`; one without a time is the start of that day. Numbers in NDJSON are epoch seconds, or
- * milliseconds where that large. Where ISO 8601 stands `alone`, as over HTTP and in a sync, no other format is spoken of.
+ * ISO 8601 (`2026-01-05`, `2026-01-05 08:30`, with or without a zone), or `format` (date-format.ts), or `epoch` (seconds), or
+ * `epoch-ms`. A date without a zone is local time in `timezone`; one without a time is the start of that day. Numbers in NDJSON
+ * are epoch seconds, or milliseconds where that large. Where ISO 8601 stands `alone`, as over HTTP and in a sync, no other
+ * format is spoken of.
  * @throws WinbackError `import.options` for a zone or format that does not exist
  */
 export function dateReader(
@@ -35,20 +28,12 @@ export function dateReader(
   if (options.format === 'epoch') return (value) => epoch(value, 1000)
   if (options.format === 'epoch-ms' || options.format === 'epoch_ms') return (value) => epoch(value, 1)
   if (options.format !== undefined) {
-    const pattern = patternOf(options.format)
+    const read = wallTimeReader(options.format)
     return (value) => {
       const text = String(value)
-      const found = pattern.exec(text.trim())?.groups
-      if (!found) return `"${text}" is not a date written ${options.format}; see --date-format`
-      const local = localTime({
-        year: Number(found.year),
-        month: Number(found.month),
-        day: Number(found.day),
-        hour: Number(found.hour ?? 0),
-        minute: Number(found.minute ?? 0),
-        second: Number(found.second ?? 0),
-        millisecond: 0,
-      })
+      const time = read(text)
+      if (time === undefined) return `"${text}" is not a date written ${options.format}; see --date-format`
+      const local = localTime(time)
       return local === undefined ? `"${text}" is not a date that exists` : within(local - offset(local))
     }
   }
@@ -81,19 +66,6 @@ export function dateReader(
 /** {@link dateReader} of an import: dates are written as its mapping says. */
 export function mappedDateReader(mapping: Pick<ImportMapping, 'timezone' | 'date_format'> = {}): DateReader {
   return dateReader({ timezone: mapping.timezone, format: mapping.date_format })
-}
-
-/** The format a date that is not ISO 8601 looks to be in. Day and month may be the other way round: that is not ours to tell. */
-function formatOf(text: string): string {
-  if (/^\d{9,10}(\.\d+)?$/.test(text.trim())) return 'epoch'
-  if (/^\d{12,13}$/.test(text.trim())) return 'epoch-ms'
-  if (/^\d{8}$/.test(text.trim())) return 'yyyymmdd'
-  // A spreadsheet writes neither zero: 2026/5/9 8:30.
-  const found = /^\d{4}([/.-]|年)\d{1,2}(\1|月)\d{1,2}(日?)( \d{1,2}:\d{2}(:\d{2})?)?$/.exec(text.trim())
-  if (!found) return '(such as dd.mm.yyyy)'
-  const [, first, second, end, time, seconds] = found
-  const format = `yyyy${first}mm${second}dd${end}${time ? ` hh:mi${seconds ? ':ss' : ''}` : ''}`
-  return time ? `"${format}"` : format
 }
 
 /** How the moments of a file's rows are read. */
@@ -140,18 +112,6 @@ function offsetReader(zone: string): (local: number) => number {
   }
 }
 
-/** A date and time of day as a calendar and a clock on the wall show them. */
-interface WallTime {
-  readonly year: number
-  /** 1 to 12. */
-  readonly month: number
-  readonly day: number
-  readonly hour: number
-  readonly minute: number
-  readonly second: number
-  readonly millisecond: number
-}
-
 /** Epoch milliseconds of a local time, taken as if it were UTC; undefined where no calendar has it. */
 function localTime({ year, month, day, hour, minute, second, millisecond }: WallTime): number | undefined {
   if (year < 1 || month < 1 || month > 12 || day < 1) return undefined
@@ -180,33 +140,4 @@ function epoch(value: unknown, unit: number): number | string {
   }
   const at = Math.floor(number * unit)
   return isWritable(new Date(at)) ? at : `${JSON.stringify(value)} is further away than any date`
-}
-
-function patternOf(format: string): RegExp {
-  const seen: string[] = []
-  const text = format.toLowerCase()
-  const body = text.replace(/yyyy|mm|dd|hh(?:24)?|mi|ss|[^a-z]|[a-z]+/g, (token, at: number) => {
-    const name = token === 'hh24' ? 'hh' : token
-    const part = TOKENS[name]
-    if (part !== undefined) {
-      seen.push(name)
-      // The zero in front may be missing where something else tells where the number ends.
-      const apart = !/[a-z]$/.test(text.slice(0, at)) && !/^[a-z]/.test(text.slice(at + token.length))
-      return `(?<${part}>\\d{${name === 'yyyy' ? '4' : apart ? '1,2' : '2'}})`
-    }
-    if (token === 't' || token === 'z') return token
-    if (/^[a-z]/.test(token)) throw formatError(format)
-    return token.replace(/[.*+?^${}()|[\]\\/]/, '\\$&')
-  })
-  if (new Set(seen).size !== seen.length || !['yyyy', 'mm', 'dd'].every((token) => seen.includes(token))) {
-    throw formatError(format)
-  }
-  return new RegExp(`^${body}$`, 'i')
-}
-
-function formatError(format: string): WinbackError {
-  return new WinbackError('import.options', `"${format}" is not a date format`, {
-    remedy:
-      'Write yyyy, mm, dd, hh, mi and ss once each, such as yyyymmdd or dd.mm.yyyy hh:mi; or epoch, epoch-ms.',
-  })
 }
