@@ -6,12 +6,12 @@ import type { Stream } from './output.ts'
 /** What is under way. Both may be called at any rate. */
 export interface Progress {
   /** `total` may become known, or change, on the way. `detail` in a few words: "12,000 rows". */
-  update(done: number, total?: number, detail?: string): void
+  update(done: number, total?: number | undefined, detail?: string): void
   finish(): void
 }
 
 export interface ProgressOptions {
-  total?: number
+  total?: number | undefined
   language?: Language
   /** Says nothing at all. */
   silent?: boolean
@@ -50,8 +50,12 @@ function bar({ stream, title, expected, clock, language }: Drawing): Progress {
   const draw = () => {
     const { SingleBar } = require('cli-progress') as typeof import('cli-progress')
     const bar = new SingleBar({
-      format: (_options, params, payload) =>
-        drawBar(title, params.progress, params.eta, String(payload.detail), language),
+      format: (_options, params, payload) => {
+        const detail = String(payload.detail)
+        return params.total > 0
+          ? drawBar(title, params.progress, params.eta, detail, language)
+          : `${title}  ${detail}`
+      },
       stream: stream as NodeJS.WritableStream,
       clearOnComplete: true,
       hideCursor: true,

@@ -5,7 +5,7 @@ const TICK = 250
 
 /** Progress through work whose single steps may take long: what is under way is shown while nothing new is known. */
 export interface Steady {
-  update(done: number, total: number, detail: string): void
+  update(done: number, total: number | undefined, detail: string): void
   finish(): void
 }
 

@@ -66,7 +66,7 @@ export async function importContacts(
     lanes: 2,
     exclusive: first,
     open: (getters) => {
-      const asOf = asOfOf(file, now, options.asOf)
+      const asOf = asOfOf(file, now, options)
       const { mapping } = options
       const written = { date: mappedDateReader(mapping), decimal: mapping?.decimal }
       return contactWriter(getters, { ...merge, asOf, ...written }, first)
@@ -275,8 +275,9 @@ export function channelNames({ channels, outside }: Pick<ImportWorkspace, 'chann
  */
 const CHANNELS = [...Object.keys(ownChannels.shape).filter((name) => name !== 'log'), 'letter']
 
-function asOfOf(file: string, now: Date, given: Date | undefined): Date {
-  if (given) return given
+function asOfOf(file: string, now: Date, { asOf, input }: ImportOptions): Date {
+  if (asOf) return asOf
+  if (input) return now
   const { mtime } = statSync(file)
   return mtime < now ? mtime : now
 }

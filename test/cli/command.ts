@@ -86,7 +86,11 @@ export interface Running {
 }
 
 /** Starts the built command, with `input` on its standard input. */
-export function startBuilt(args: readonly string[], { cwd, env = {} }: Place, input = ''): Running {
+export function startBuilt(
+  args: readonly string[],
+  { cwd, env = {} }: Place,
+  input: string | Buffer = '',
+): Running {
   if (!existsSync(built)) throw new Error(`${built} is missing: run \`npm run build\``)
   const child = spawn(process.execPath, [built, ...args], {
     cwd,

@@ -18,6 +18,17 @@ test('off a terminal, says a line every ten seconds and nothing before', () => {
   ])
 })
 
+test('of what has no known end, says how much has come', () => {
+  const { written, stream } = log()
+  let now = 0
+  const progress = startProgress({ ...stream, isTTY: true }, 'Importing contacts', { clock: () => now })
+  now = 2000
+  progress.update(0, undefined, '12,000 rows')
+  progress.finish()
+  expect(written.join('')).toContain('Importing contacts  12,000 rows')
+  expect(written.join('')).not.toContain('%')
+})
+
 test('says nothing where nothing may be said', () => {
   const { written, stream } = log()
   let now = 0

@@ -34,9 +34,11 @@ export const DATA: Readonly<Record<string, string>> = {
   'the same file twice changes nothing; what is refused is in the reject file, with the reason':
     '重复导入同一文件没有影响；被拒的核销及原因见拒收文件',
   'each code is given to one account, once': '每个券码只发给一个账号，且只发一次',
+  'what another program writes': '读取另一程序的输出',
   'its name, or CAMPAIGN.NAME where several campaigns have one':
     '优惠名称；多个活动同名时写 CAMPAIGN.NAME（活动.名称）',
-  'CSV or NDJSON, by its ending; .gz too': 'CSV 或 NDJSON，按扩展名识别；也支持 .gz',
+  'CSV or NDJSON, by its ending; .gz too; - for standard input':
+    'CSV 或 NDJSON，按扩展名识别；也支持 .gz；- 表示标准输入',
   'which column is which field: by name, number or NDJSON path; repeatable':
     '字段与列的对应：按列名、列号或 NDJSON 路径；可重复',
   'a field that is the same in every row; repeatable': '每行取值相同的字段；可重复',
@@ -49,12 +51,12 @@ export const DATA: Readonly<Record<string, string>> = {
     '文件编码，如 gbk、gb18030、windows-1252、utf-16le（默认：UTF-8）',
   'before the cents: `,` where amounts are written 1.234,50 (default: .)':
     '小数点：金额写作 1.234,50 时用 `,`（默认：.）',
-  'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)':
-    '日期格式，如 yyyymmdd、`dd.mm.yyyy hh:mi`、epoch 或 epoch-ms（默认：ISO 8601）',
+  'such as yyyymmdd, dd.mm.yyyy hh:mi, dd-mon-yyyy, epoch or epoch-ms (default: ISO 8601)':
+    '日期格式，如 yyyymmdd、`dd.mm.yyyy hh:mi`、dd-mon-yyyy、epoch 或 epoch-ms（默认：ISO 8601）',
   'of dates without one (default: the workspace’s)': '未带时区的日期所属时区（默认：工作区时区）',
   'where bad rows go (default: FILE.rejects.csv)': '拒收文件（默认：FILE.rejects.csv）',
-  'when the file was true, for attributes that age (default: when it was last modified)':
-    '文件数据的时点，用于有时效的属性（默认：文件的修改时间）',
+  'when the file was true, for attributes that age (default: when it was last modified; now, of standard input)':
+    '文件数据的时点，用于有时效的属性（默认：文件的修改时间；标准输入则为当前时间）',
 
   // sync
   'Pull contacts and activity from your own PostgreSQL, by the queries of winback.yaml':

@@ -95,6 +95,11 @@ const KINDS = {
 
 type Kind = keyof typeof KINDS
 
+/** In the place of a file: what another program writes. */
+const PIPED = '-'
+/** What that is called: by its record, its suppressions, and the file of its bad rows. */
+const PIPED_NAME = 'standard-input'
+
 export function importData(start: Start): Command {
   const command = describe('import', {
     group: 'data',
@@ -106,6 +111,7 @@ export function importData(start: Start): Command {
     examples: [
       ...Object.values(KINDS).map(({ example, meaning }) => [example, meaning] as const),
       ['winback import codes five_off codes.csv', 'each code is given to one account, once'],
+      ['psql shop --csv -f customers.sql | winback import contacts -', 'what another program writes'],
     ],
   })
   for (const kind of Object.keys(KINDS) as Kind[]) {
@@ -137,11 +143,13 @@ export function importData(start: Start): Command {
 }
 
 function fileOptions(command: Command): Command {
-  return mappingOptions(command.argument('<file>', 'CSV or NDJSON, by its ending; .gz too'))
+  return mappingOptions(
+    command.argument('<file>', 'CSV or NDJSON, by its ending; .gz too; - for standard input'),
+  )
     .option('--reject-file <file>', 'where bad rows go (default: FILE.rejects.csv)')
     .option(
       '--as-of <time>',
-      'when the file was true, for attributes that age (default: when it was last modified)',
+      'when the file was true, for attributes that age (default: when it was last modified; now, of standard input)',
     )
 }
 
@@ -162,7 +170,7 @@ export function mappingOptions(command: Command): Command {
     .option('--decimal <character>', 'before the cents: `,` where amounts are written 1.234,50 (default: .)')
     .option(
       '--date-format <format>',
-      'such as yyyymmdd, dd.mm.yyyy hh:mi, epoch or epoch-ms (default: ISO 8601)',
+      'such as yyyymmdd, dd.mm.yyyy hh:mi, dd-mon-yyyy, epoch or epoch-ms (default: ISO 8601)',
     )
     .option('--timezone <zone>', 'of dates without one (default: the workspace’s)')
 }
@@ -216,7 +224,8 @@ async function runImport(
   options: ImportOptions,
 ): Promise<Outcome<ImportSummary>> {
   const { database, clock, cwd, interrupt, loaded, output } = context
-  const path = shown(resolve(cwd, file))
+  const piped = file === PIPED
+  const path = shown(resolve(cwd, piped ? PIPED_NAME : file))
   // A shop's system exports what its clocks showed.
   const mapping = { timezone: loaded.definition.timezone, ...(await readMapping(cwd, options)) }
   const speech = speechIn(context, options)
@@ -236,6 +245,7 @@ async function runImport(
       clock,
       workspace: loaded.definition,
       hooks,
+      ...(piped && { input: process.stdin }),
       ...(options.rejectFile === undefined ? {} : { rejectFile: resolve(cwd, options.rejectFile) }),
       ...(options.asOf === undefined
         ? {}

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Readable } from 'node:stream'
 import { sql } from 'drizzle-orm'
 import type { Clock } from '../../clock.ts'
 import { type Database, rows, type Transaction } from '../../database/connect.ts'
@@ -33,9 +34,11 @@ export interface ImportOptions {
   readonly workspace: ImportWorkspace
   readonly clock: Clock
   readonly mapping?: ImportMapping
+  /** What is read in the place of a file; `file` is only what it is called then. */
+  readonly input?: Readable
   /** `<file>.rejects.csv` unless said. */
   readonly rejectFile?: string
-  /** When the file's values were true: the file's own time (now, if that is later) unless said. */
+  /** When the values were true: the file's own time (now, if that is later, or of an input) unless said. */
   readonly asOf?: Date
   readonly hooks?: Hooks
   readonly onProgress?: (progress: ImportProgress) => void
@@ -46,7 +49,7 @@ export interface ImportOptions {
 export interface ImportProgress {
   readonly rows: number
   readonly bytes: number
-  readonly totalBytes: number
+  readonly totalBytes: number | undefined
   /** Every row is read; what is left is to build the indexes over them. */
   readonly indexing?: true
 }
@@ -107,7 +110,7 @@ export async function importFile(
   const started = performance.now()
   const mapping = options.mapping ?? {}
   const rejectFile = rejectFileOf(file, options)
-  const source = openRows(file, mapping)
+  const source = openRows(file, { ...mapping, input: options.input })
   const summary = emptySummary(importer.kind, file)
   const csv = source.format === 'csv'
   const bind = (header: readonly string[] | undefined): Bound => {

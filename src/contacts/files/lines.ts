@@ -166,7 +166,8 @@ function withoutMark(block: Buffer): Buffer {
       throw new Error(`it is UTF-16: say so with --encoding ${encoding}, or save it as UTF-8`)
     }
   }
-  if (begins(0x1f, 0x8b)) throw new Error('it is gzip: let its name end in .gz')
+  if (begins(0x1f, 0x8b))
+    throw new Error('it is gzip: let its name end in .gz, or unpack it on its way (gzip -dc)')
   if (begins(0x50, 0x4b, 0x03, 0x04) || begins(0xd0, 0xcf, 0x11, 0xe0)) {
     throw new Error('it is a spreadsheet or an archive: save it as CSV in UTF-8')
   }

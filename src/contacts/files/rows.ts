@@ -1,4 +1,4 @@
-import { createReadStream, type ReadStream, type Stats, statSync } from 'node:fs'
+import { createReadStream, type Stats, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { codeOf, messageOf, WinbackError, whyUnreadable } from '../../errors.ts'
@@ -26,8 +26,9 @@ export interface FileRow {
 
 export interface RowSource {
   readonly format: FileFormat
-  readonly totalBytes: number
-  /** Of the file as it is stored, compressed or not. */
+  /** Undefined of what comes from another program: it ends when it ends. */
+  readonly totalBytes: number | undefined
+  /** Of the file as it is stored, compressed or not; 0 of what comes from another program. */
   bytesRead(): number
   /** Whether the file is another by now than the one that was opened: written to, or replaced. */
   changed(): boolean
@@ -44,7 +45,7 @@ const BLOCK = 1 << 15
  * The rows of `path`, which is opened once they are asked for. The format is taken from the name (`.csv`, `.tsv`,
  * `.txt`, `.ndjson`, `.jsonl`, each perhaps with `.gz`) unless given. A CSV's `delimiter` is one character, or
  * `whitespace` for runs of spaces and tabs. `encoding` is a label of the WHATWG Encoding Standard (`gbk`,
- * `windows-1252`, `utf-16le` …); UTF-8 unless given.
+ * `windows-1252`, `utf-16le` …); UTF-8 unless given. With an `input`, that is read, and `path` is only what it is called.
  * @throws WinbackError `import.unreadable`, `import.options` for an encoding that does not exist
  */
 export function openRows(
@@ -53,12 +54,43 @@ export function openRows(
     format?: FileFormat | undefined
     delimiter?: string | undefined
     encoding?: string | undefined
+    input?: Readable | undefined
   } = {},
 ): RowSource {
   const plain = path.replace(/\.gz$/i, '')
   const format = options.format ?? (/\.(ndjson|jsonl)$/i.test(plain) ? 'ndjson' : 'csv')
   const delimiter = options.delimiter ?? (/\.tsv$/i.test(plain) ? '\t' : ',')
   const encoding = options.encoding === undefined ? undefined : openEncoding(options.encoding)
+  const stored = options.input ? openInput(options.input) : openFile(path)
+  const parser = format === 'csv' ? csvParser(delimiter) : eachLine(ndjsonRow)
+  return {
+    format,
+    totalBytes: stored.totalBytes,
+    bytesRead: stored.bytesRead,
+    changed: stored.changed,
+    batches: async function* () {
+      const read = stored.open()
+      try {
+        const bytes = plain === path ? read : gunzip(read)
+        const lineBatches = encoding ? decodedLines(bytes, encoding) : linesOf(bytes)
+        for await (const lines of lineBatches) yield parser.rows(lines)
+        yield parser.end()
+      } catch (cause) {
+        throw cause instanceof WinbackError ? cause : unreadable(path, cause)
+      } finally {
+        read.destroy()
+      }
+    },
+  }
+}
+
+/** Bytes as they are stored, or come. */
+interface Stored extends Pick<RowSource, 'totalBytes' | 'bytesRead' | 'changed'> {
+  open(): Readable
+}
+
+/** @throws WinbackError `import.unreadable` */
+function openFile(path: string): Stored {
   let opened: Stats
   try {
     opened = statSync(path)
@@ -66,30 +98,25 @@ export function openRows(
   } catch (cause) {
     throw unreadable(path, cause)
   }
-  let file: ReadStream | undefined
-  const parser = format === 'csv' ? csvParser(delimiter) : eachLine(ndjsonRow)
+  let bytesRead = () => 0
   return {
-    format,
     totalBytes: opened.size,
-    bytesRead: () => file?.bytesRead ?? 0,
+    bytesRead: () => bytesRead(),
     changed: () => {
       const now = statSync(path, { throwIfNoEntry: false })
       return now?.ino !== opened.ino || now.size !== opened.size || now.mtimeMs !== opened.mtimeMs
     },
-    batches: async function* () {
-      file = createReadStream(path, { highWaterMark: BLOCK })
-      try {
-        const stored = plain === path ? file : gunzip(file)
-        const lineBatches = encoding ? decodedLines(stored, encoding) : linesOf(stored)
-        for await (const lines of lineBatches) yield parser.rows(lines)
-        yield parser.end()
-      } catch (cause) {
-        throw cause instanceof WinbackError ? cause : unreadable(path, cause)
-      } finally {
-        file.destroy()
-      }
+    open: () => {
+      const file = createReadStream(path, { highWaterMark: BLOCK })
+      bytesRead = () => file.bytesRead
+      return file
     },
   }
+}
+
+/** What another program writes: how much is to come is not known, so how much has come tells nothing. */
+function openInput(input: Readable): Stored {
+  return { totalBytes: undefined, bytesRead: () => 0, changed: () => false, open: () => input }
 }
 
 function gunzip(file: Readable): Readable {
