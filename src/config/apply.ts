@@ -13,7 +13,6 @@ import {
   storeTemplates,
   storeVersion,
 } from './versions.ts'
-import type { Workspace } from './workspace.ts'
 
 export interface Applied {
   readonly outcome: 'applied' | 'unchanged'
@@ -97,7 +96,7 @@ export interface RollbackInput {
   readonly clock: Clock
   readonly by: string
   /** Today's: the old text is held against it first, so that nothing is restored that cannot run. */
-  readonly workspace: Workspace
+  readonly workspace: Pick<LoadedWorkspace, 'definition' | 'source'>
   readonly indexTemplates: (files: TemplateFiles) => TemplateIndex
 }
 
@@ -146,15 +145,18 @@ export async function rollbackCampaign(
             : `Name the version you want with --to; there are ${known}. \`winback rollback ${campaign} --list\` shows them.`,
       })
     }
-    const templates = input.indexTemplates(await readTemplates(tx, restored.templates))
-    const { definition } = parseCampaign(restored.file, restored.source, input.workspace, templates)
+    const { workspace } = input
+    const templates = await readTemplates(tx, restored.templates)
+    const index = input.indexTemplates(templates)
+    const { definition } = parseCampaign(restored.file, restored.source, workspace.definition, index)
     const version = await storeVersion(tx, {
       definition,
       source: restored.source,
       file: restored.file,
-      inputs: restored.inputs,
+      // With today's workspace, of which it keeps its share: an old one's hash would call that one applied.
+      inputs: inputsHash({ campaign: restored.source, workspace: workspace.source, templates }),
       templates: restored.templates,
-      workspace: input.workspace,
+      workspace: workspace.definition,
       restores: original(target),
       at: input.clock.now(),
       by: input.by,

@@ -129,7 +129,11 @@ describe('the hash of the inputs', () => {
 describe('rollback', () => {
   const indexTemplates = () => sampleTemplates()
   const back = (more: object = {}) =>
-    rollbackCampaign(database, 'graded', { clock, by: 'bob', workspace, indexTemplates, ...more })
+    rollbackCampaign(database, 'graded', {
+      ...{ clock, by: 'bob', indexTemplates },
+      workspace: { definition: workspace, source: WORKSPACE_YAML },
+      ...more,
+    })
 
   test('makes a new version of an old text, and twice goes two back', async () => {
     for (const title of ['A', 'B', 'C']) await applyCampaign(database, input(title))
@@ -162,10 +166,33 @@ describe('rollback', () => {
 
   test('is refused where the old text no longer fits the workspace', async () => {
     for (const title of ['A', 'B']) await applyCampaign(database, input(title))
-    const changed = sampleWorkspace({ attributes: {} })
+    const changed = { definition: sampleWorkspace({ attributes: {} }), source: WORKSPACE_YAML }
     await expect(back({ workspace: changed })).rejects.toBeInstanceOf(ConfigError)
     expect(await count('campaign_versions')).toBe(2)
     expect(await back()).toMatchObject({ version: 3 })
+  })
+
+  test('keeps of the workspace what it says today, and its hash says so', async () => {
+    const controlled = (control: number) => ({
+      definition: { ...workspace, control },
+      source: WORKSPACE_YAML.replace('control: 5%', `control: ${control * 100}%`),
+      directory: '/shop',
+    })
+    const [small, large] = [controlled(0.05), controlled(0.2)]
+    const apply = (title: string, kept: typeof small) =>
+      applyCampaign(database, input(title, { workspace: kept }))
+    await apply('A', small)
+    await apply('B', large)
+    await back({ workspace: large })
+    const controls = () =>
+      rows(
+        database,
+        sql`SELECT (workspace ->> 'control')::float8 AS control FROM campaign_versions ORDER BY version`,
+      )
+    expect(await controls()).toEqual([{ control: 0.05 }, { control: 0.2 }, { control: 0.2 }])
+    expect(await apply('A', large)).toMatchObject({ outcome: 'unchanged', version: 3 })
+    expect(await apply('A', small)).toMatchObject({ outcome: 'applied', version: 4 })
+    expect((await controls()).at(-1)).toEqual({ control: 0.05 })
   })
 
   test('of a campaign that was never applied', async () => {

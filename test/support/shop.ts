@@ -115,7 +115,7 @@ export async function openShop(options: {
         to,
         clock,
         by: 'test',
-        workspace,
+        workspace: { definition: workspace, source },
         indexTemplates: (stored) => parseTemplates(stored, { locales: workspace.locales }),
       }),
     importContacts: async (rows) => {

@@ -53,7 +53,7 @@ async function runRollback(
     to: options.to,
     clock: context.clock,
     by: operator(),
-    workspace: definition,
+    workspace: context.loaded,
     indexTemplates: (files) => parseTemplates(files, { locales: definition.locales }),
   })
   const { version, restores, previous } = result
