@@ -97,17 +97,10 @@ async function serveWith(
         ),
       )
     }
-    // The scheduler first: it migrates the queue before any worker connects. Each part is read by whoever runs it: a machine
-    // that only serves the web knows nothing of the queue, nor one that only sends of the pages.
+    // Each part is read by whoever runs it: a machine that only serves the web knows nothing of the queue, nor one that only
+    // sends of the pages.
     const hold = (name: Role, { close }: Service) => parts.push({ name, close })
-    if (roles.includes('scheduler')) {
-      const { startScheduler } = await import('../../service/scheduler.ts')
-      hold('scheduler', await startScheduler(runtime, engine, events, { text: context.loaded }))
-    }
-    if (roles.includes('worker')) {
-      const { startSending } = await import('../../service/sending.ts')
-      hold('worker', await startSending(runtime, engine, events))
-    }
+    // The web first: where its port is taken, nothing was queued that nobody sends.
     if (roles.includes('web')) {
       const [{ startWeb }, { openDesk }] = await Promise.all([
         import('../../web/server.ts'),
@@ -117,6 +110,15 @@ async function serveWith(
       const server = await startWeb({ runtime, desk, caught, onError: events.onError }, workspace.web)
       hold('web', server)
       await tellAddress(context, server.address, tell, say)
+    }
+    // The scheduler before any worker connects: it migrates the queue.
+    if (roles.includes('scheduler')) {
+      const { startScheduler } = await import('../../service/scheduler.ts')
+      hold('scheduler', await startScheduler(runtime, engine, events, { text: context.loaded }))
+    }
+    if (roles.includes('worker')) {
+      const { startSending } = await import('../../service/sending.ts')
+      hold('worker', await startSending(runtime, engine, events))
     }
     const next = roles.includes('scheduler') ? await upcoming(runtime, context, speech.locale) : []
     tell('running', { workspace: workspace.name, roles, queue: engine.kind, campaigns: next }, [

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { appendFile } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { RunResult } from '../../../src/audience/run.ts'
@@ -262,6 +264,24 @@ test('a service with --json writes JSON lines alone, from its beginning to its e
     },
     { at: expect.any(String), event: 'ending' },
   ])
+})
+
+test('a service whose port is taken has queued nothing that would wait for somebody to send it', async () => {
+  const { here, database } = await openCliShop()
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  const { port } = other.address() as AddressInfo
+  try {
+    await appendFile(join(here.cwd, 'winback.yaml'), `\nweb: { port: ${port} }\n`)
+    const schemas = async () =>
+      (await database.client.query('SELECT nspname FROM pg_namespace ORDER BY 1')).rows as unknown[]
+    const before = await schemas()
+    expect(await run(['start'], here)).toMatchObject({ code: 1, stderr: expect.stringContaining('web.port') })
+    // The queue has a schema of its own as soon as anybody opens it.
+    expect(await schemas()).toEqual(before)
+  } finally {
+    other.close()
+  }
 })
 
 test('a service that begins and ends says so in Chinese, with what comes next', async () => {
