@@ -39,8 +39,8 @@ export const DATA: Readonly<Record<string, string>> = {
     '优惠名称；多个活动同名时写 CAMPAIGN.NAME（活动.名称）',
   'CSV or NDJSON, by its ending; .gz too; - for standard input':
     'CSV 或 NDJSON，按扩展名识别；也支持 .gz；- 表示标准输入',
-  'which column is which field: by name, number or NDJSON path; repeatable':
-    '字段与列的对应：按列名、列号或 NDJSON 路径；可重复',
+  'which column is which field: by name, number or NDJSON path, two by Date+Time; repeatable':
+    '字段与列的对应：按列名、列号或 NDJSON 路径，两列写作 Date+Time；可重复',
   'a field that is the same in every row; repeatable': '每行取值相同的字段；可重复',
   'all of this in a YAML or JSON file': '以上设置写在 YAML 或 JSON 文件中',
   'csv or ndjson (default: by the file’s ending)': 'csv 或 ndjson（默认：按扩展名识别）',

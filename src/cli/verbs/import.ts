@@ -158,7 +158,7 @@ export function mappingOptions(command: Command): Command {
   return spoken(command)
     .option(
       '--map <field=column>',
-      'which column is which field: by name, number or NDJSON path; repeatable',
+      'which column is which field: by name, number or NDJSON path, two by Date+Time; repeatable',
       repeated,
     )
     .option('--set <field=value>', 'a field that is the same in every row; repeatable', repeated)

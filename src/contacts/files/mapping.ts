@@ -31,7 +31,10 @@ export const importMapping = z.strictObject({
   fields: z
     .record(z.string(), z.union([z.string(), z.int().min(1)]))
     .optional()
-    .describe('Field to column: its name in the header, its number, or a path into an NDJSON object'),
+    .describe(
+      'Field to column: its name in the header, its number, or a path into an NDJSON object; `Date+Time` for a value that ' +
+        'stands in two columns of a CSV',
+    ),
   set: z.record(z.string(), z.string()).optional().describe('Fields that are the same in every row'),
 })
 
@@ -119,7 +122,7 @@ export function bindFields(
   let highest = 0
   const read = new Map<number, string>()
   const named = Object.entries(mapping.fields ?? {}).map(([name, column]) => [known(name), column] as const)
-  const used = new Set(named.map(([, column]) => String(column)))
+  const used = new Set(named.flatMap(([, column]) => columnsOf(column, header).map(String)))
   const chosen = new Map([
     ...defaultFields(fields, header, csv).filter(([, column]) => !used.has(column)),
     ...named,
@@ -129,20 +132,21 @@ export function bindFields(
       getters.set(field, pathGetter(String(column)))
       continue
     }
-    const index = columnIndex(column, header)
-    if (index === undefined) {
+    const indexes = columnsOf(column, header).map((name) => {
+      const index = columnIndex(name, header)
+      if (index !== undefined) return index
       throw fail(
         header
-          ? `the file has no column "${column}" for ${field}`
-          : `column "${column}" for ${field} is not a number, and the file has no header`,
+          ? `the file has no column "${name}" for ${field}`
+          : `column "${name}" for ${field} is not a number, and the file has no header`,
         header
-          ? `Its columns are ${header.join(', ')} (did you mean "${closest(String(column), [...header])}"?).`
+          ? `Its columns are ${header.join(', ')} (did you mean "${closest(String(name), [...header])}"?).`
           : 'Name columns by their number, the first is 1; or drop --no-header.',
       )
-    }
-    highest = Math.max(highest, index + 1)
-    read.set(index, field)
-    getters.set(field, (values) => written((values as readonly string[])[index]))
+    })
+    highest = Math.max(highest, ...indexes.map((index) => index + 1))
+    for (const index of indexes) read.set(index, field)
+    getters.set(field, cellGetter(indexes))
   }
   for (const [name, value] of Object.entries(mapping.set ?? {})) getters.set(known(name), () => value)
   for (const field of required) {
@@ -228,6 +232,21 @@ function written(cell: string | undefined): string | undefined {
   if (cell === undefined || (cell[0] !== "'" && cell[0] !== '=')) return cell
   if (cell[0] === "'") return /^'[+-]?\d[\d .()/-]*$/.test(cell) ? cell.slice(1) : cell
   return /^="[^"]*"$/.test(cell) ? cell.slice(2, -1) : cell
+}
+
+/** The columns that a field is read from: `Date+Time` is two, unless one is called so. */
+function columnsOf(column: string | number, header: readonly string[] | undefined): (string | number)[] {
+  if (typeof column === 'number' || columnIndex(column, header) !== undefined) return [column]
+  return column.split('+').map((part) => part.trim())
+}
+
+/** One cell; of several, what stands in them, with a space between. */
+function cellGetter([index = 0, ...others]: readonly number[]): Getter {
+  if (others.length === 0) return (values) => written((values as readonly string[])[index])
+  return (values) => {
+    const cells = [index, ...others].map((at) => written((values as readonly string[])[at])?.trim() ?? '')
+    return cells.filter((cell) => cell !== '').join(' ')
+  }
 }
 
 function columnIndex(column: string | number, header: readonly string[] | undefined): number | undefined {
