@@ -16,7 +16,7 @@ import type { Workspace } from './workspace.ts'
 export function openCampaignBook(
   session: Session,
   workspace: Workspace,
-  indexTemplates: (files: TemplateFiles) => TemplateIndex,
+  indexTemplates: (files: TemplateFiles, workspace: Pick<Workspace, 'locales'>) => TemplateIndex,
 ): CampaignBook {
   const versions = remembering((name: string, version: number) => readVersion(name, version))
   const texts = remembering((name: string, version: number) => readText(name, version))
@@ -28,7 +28,8 @@ export function openCampaignBook(
       file: string
       templates: string
       salt: string
-      workspace: PinnedWorkspace
+      /** Of a version that was applied long ago, without what is kept since. */
+      workspace: Partial<PinnedWorkspace> & Pick<PinnedWorkspace, 'control'>
     }>(
       session,
       sql`SELECT v.source, v.file, v.templates, v.workspace, k.salt
@@ -60,13 +61,14 @@ export function openCampaignBook(
       session,
       sql`SELECT step, step_id FROM steps WHERE campaign = ${name} AND version = ${version}`,
     )
-    const templates = indexTemplates(await readTemplates(session, row.templates))
+    const kept = { ...workspace, ...row.workspace }
+    const templates = indexTemplates(await readTemplates(session, row.templates), kept)
     return compileCampaign({
       definition: parseAppliedCampaign(`${row.file} (version ${version})`, row.source),
       version,
       salt: row.salt,
       stepIds: new Map(steps.map(({ step, step_id }) => [step, step_id])),
-      workspace: { ...workspace, ...row.workspace },
+      workspace: kept,
       templates,
       templateSet: row.templates,
     })

@@ -51,6 +51,7 @@ export function compileCampaign(input: CompileInput): CompiledCampaign {
     // A group of one, told apart from groups that are named: a name has no colon.
     exclusive: definition.exclusive ?? `campaign:${definition.campaign}`,
     templateSet: input.templateSet,
+    locales: workspace.locales,
     entry,
     silencedBy: silencedByOf(definition),
     churnReason: selection.facts.get('churn_reason')?.sql,

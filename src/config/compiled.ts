@@ -115,6 +115,8 @@ export interface CompiledCampaign {
   readonly exclusive: string
   /** sha-256 of the template set this version was applied with. */
   readonly templateSet: string
+  /** The languages its templates came in then; the first is the fallback. */
+  readonly locales: readonly string[]
   readonly entry: CompiledEntry
   /** What ends the sending: any activity, or the primary goal alone. */
   readonly silencedBy: 'activity' | 'goal'

@@ -23,12 +23,13 @@ export async function readTemplates(session: Session, hash: string): Promise<Tem
 
 /**
  * What of the workspace a version keeps from the day it was applied: an attribute that is taken out of winback.yaml
- * must not stop the episodes that began with it, and a change of the control group must not rewrite old draws.
+ * must not stop the episodes that began with it, nor a language that is put first there, in which its templates have no
+ * text; and a change of the control group must not rewrite old draws.
  */
-export type PinnedWorkspace = Pick<Workspace, 'attributes' | 'orders' | 'control'>
+export type PinnedWorkspace = Pick<Workspace, 'attributes' | 'orders' | 'control' | 'locales'>
 
-function pinWorkspace({ attributes, orders, control }: PinnedWorkspace): PinnedWorkspace {
-  return { attributes, orders, control }
+function pinWorkspace({ attributes, orders, control, locales }: PinnedWorkspace): PinnedWorkspace {
+  return { attributes, orders, control, locales }
 }
 
 /** A row of campaign_versions. */

@@ -103,7 +103,9 @@ export async function openRuntime(options: {
   const links = await openLinks(database, workspace)
   const registry = registerChannels(workspace)
   const channels = options.channels ?? openChannels(registry, links ? { links } : {})
-  const book = openCampaignBook(database.aside, workspace, (files) => parseTemplates(files, workspace))
+  const book = openCampaignBook(database.aside, workspace, (files, { locales }) =>
+    parseTemplates(files, { locales }),
+  )
   const left = new AbortController()
   // One listener for each batch under way.
   setMaxListeners(0, left.signal)
@@ -161,7 +163,7 @@ export async function openRuntime(options: {
       heedRefusals: (channel, refused) => listRefused(database, clock.now(), reporting(channel), refused),
       heedLeaving: (channel, leaving) => heedLeaving({ database, clock, hooks }, reporting(channel), leaving),
       keep,
-      templates: templateLoader(database, workspace.locales),
+      templates: templateLoader(database),
       slots: new Map(
         [...channels].map(([channel, { concurrency }]) => {
           const standstill = createStandstill(concurrency, (rest) => options.onRest?.(channel, rest))
@@ -191,11 +193,11 @@ export async function openRuntime(options: {
 
 /** Who writes, and the links their messages carry where there is a web side to answer them. */
 function senderOf(
-  { name, timezone, currency, locales }: Workspace,
+  { name, timezone, currency }: Workspace,
   own: Links | undefined,
   nobodys: Links | undefined,
 ): Sender {
-  const sender = { name, timezone, currency, locales }
+  const sender = { name, timezone, currency }
   const links = nobodys ?? own
   if (!links) return sender
   return {
@@ -252,13 +254,14 @@ function countRefused(answers: readonly RedemptionAnswer[]): Record<string, numb
 /** Template sets that are held ready, of one or two megabytes each: those of the versions under way. */
 const TEMPLATE_SETS = 60
 
-/** Loads template sets by hash from the database, each once: what was applied is what is rendered. */
-function templateLoader(
-  database: Database,
-  locales: readonly string[],
-): (hash: string) => Promise<TemplateSet> {
-  const load = async (hash: string) => parseTemplates(await readTemplates(database, hash), { locales })
-  return remembering(load, TEMPLATE_SETS)
+/** Loads template sets from the database, each once: what was applied is what is rendered, in the languages it came in. */
+function templateLoader(database: Database): WorkerDependencies['templates'] {
+  const load = remembering(
+    async (hash: string, ...locales: string[]): Promise<TemplateSet> =>
+      parseTemplates(await readTemplates(database, hash), { locales }),
+    TEMPLATE_SETS,
+  )
+  return ({ templateSet, locales }) => load(templateSet, ...locales)
 }
 
 /** Writes what Winback itself is the provider of, beside the settlement of its send. */

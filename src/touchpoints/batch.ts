@@ -45,8 +45,8 @@ export interface WorkerDependencies extends GuardDependencies, ReserveDependenci
   readonly sender: Sender
   /** Looks which key signs the links of messages now. */
   renewLinks?(): Promise<void>
-  /** Loads a template set by its hash; loads each once. */
-  templates(hash: string): Promise<TemplateFinder>
+  /** Loads the template set of a version; loads each once. */
+  templates(version: Pick<CompiledCampaign, 'templateSet' | 'locales'>): Promise<TemplateFinder>
   /** Hears of messages whose address does not exist, as their provider says. */
   heedRefusals?(channel: string, refused: readonly TouchpointKey[]): Promise<void>
   /** Hears of messages whose reader wants no more, as their provider says. */
@@ -89,7 +89,7 @@ export async function processBatch(dependencies: WorkerDependencies, batch: Batc
   const { cleared, held } = sift(
     keys,
     candidates,
-    judgeAll(candidates, (one) => viewContact(one, dependencies.sender), context),
+    judgeAll(candidates, (one) => viewContact(one, dependencies.sender, campaign), context),
   )
   const compose = await composerOf(dependencies, campaign, step)
   const overflow = overflowOf(dependencies.channels)
@@ -200,7 +200,7 @@ async function composerOf(
   step: CompiledStep,
 ): Promise<Compose> {
   const { sender, channels } = dependencies
-  const templates = await dependencies.templates(campaign.templateSet)
+  const templates = await dependencies.templates(campaign)
   const compose = composer({ templates, sender, campaign, step, channels })
   return campaign.definition.limits.budget.spend ? composeOnce(compose) : compose
 }

@@ -84,7 +84,7 @@ export async function previewStep(
           choice: null,
         }),
   }
-  const contact = viewContact(candidate, sender)
+  const contact = viewContact(candidate, sender, campaign)
   const context = await readGuardContext(dependencies, campaign, step, now)
   const channels = context.channels.map((reach) =>
     as.anyTime ? { ...reach, window: undefined, opening: () => undefined } : reach,
@@ -92,7 +92,7 @@ export async function previewStep(
   const verdict = judge(candidate, contact, { ...context, channels })
   if (verdict.kind !== 'send')
     return { contact, segment: candidate.segment, variant, verdict, composed: undefined, scarce: undefined }
-  const templates = await dependencies.templates(campaign.templateSet)
+  const templates = await dependencies.templates(campaign)
   const compose = composer({ templates, sender, campaign, step, channels: dependencies.channels })
   const own = inVariant(step, variant)
   const grant = dummyGrant(own, now)

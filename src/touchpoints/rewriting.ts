@@ -28,10 +28,10 @@ export async function rewrite(
     offer === undefined
       ? undefined
       : await outstandingGrant(database, { campaign: campaign.name, offer, contactId, episodeId })
-  const templates = await dependencies.templates(campaign.templateSet)
+  const templates = await dependencies.templates(campaign)
   const composed = composer({ templates, sender, campaign, step, channels })({
     candidate,
-    contact: viewContact(candidate, sender),
+    contact: viewContact(candidate, sender, campaign),
     channel: message.channel,
     template: template?.name,
     instead: instead !== undefined,

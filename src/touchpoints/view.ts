@@ -13,26 +13,29 @@ export interface Sender {
   readonly timezone: string
   /** ISO 4217. */
   readonly currency: string
-  readonly locales: readonly string[]
   /** Where a message's own links lead; absent where the workspace has no public address. */
   linksOf?(message: { contactId: number; touchpointId: number }): Readonly<Record<string, string>>
 }
 
-/** The contact with what must be right: a locale the workspace has, a zone that exists. */
-export function viewContact(candidate: Candidate, sender: Sender): ContactView {
+/** The contact with what must be right: a locale the campaign's version has, a zone that exists. */
+export function viewContact(
+  candidate: Candidate,
+  sender: Sender,
+  { locales }: Pick<CompiledCampaign, 'locales'>,
+): ContactView {
   return {
     contactId: candidate.contactId,
     externalId: candidate.externalId,
     email: candidate.email,
     phone: candidate.phone,
     ...(candidate.devices ? { devices: candidate.devices } : {}),
-    locale: resolveLocale(candidate.locale, sender.locales),
+    locale: resolveLocale(candidate.locale, locales),
     timezone:
       candidate.timezone !== null && isZone(candidate.timezone) ? candidate.timezone : sender.timezone,
   }
 }
 
-/** The contact's locale if there is one, else one of the same language, else the workspace's first. */
+/** The contact's locale if there is one, else one of the same language, else the first. */
 function resolveLocale(wanted: string | null, locales: readonly string[]): string {
   const first = locales[0] ?? 'en'
   if (wanted === null) return first

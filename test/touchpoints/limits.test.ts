@@ -62,9 +62,9 @@ async function rush(pipeline: Pipeline): Promise<void> {
 
 /** Processes a batch; after it is gathered and before it reserves, something else happens. */
 async function processAround({ worker }: Pipeline, batch: Batch, meanwhile: () => Promise<unknown>) {
-  const templates = async (hash: string) => {
+  const templates: typeof worker.templates = async (version) => {
     await meanwhile()
-    return await worker.templates(hash)
+    return await worker.templates(version)
   }
   await processBatch({ ...worker, templates }, batch)
 }

@@ -144,9 +144,9 @@ describe('a provider’s rate', () => {
       const pipeline = await open(20)
       const { clock, database, channel, worker } = pipeline
       await dispatchDue(database, { now: clock.now(), jobs: 100, rates }, async (batch) => {
-        const templates = async (set: string) => {
+        const templates: typeof worker.templates = async (version) => {
           await happens(pipeline)
-          return await worker.templates(set)
+          return await worker.templates(version)
         }
         await processBatch({ ...worker, templates }, batch)
       })

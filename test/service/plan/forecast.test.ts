@@ -27,7 +27,7 @@ function campaign(settings: Record<string, unknown> = {}): CompiledCampaign {
   const tiers = [{ no: 1, name: 'only', from: 3 * 86_400, to: 90 * 86_400, holdout: 0, steps: [] }]
   return {
     ...{ name: 'test', version: 1, salt: '', definition, control: 0, timezone: 'UTC', exclusive: 'x' },
-    ...{ templateSet: '', audience: undefined, segments: [], tiers, onReturn: [] },
+    ...{ templateSet: '', locales: [], audience: undefined, segments: [], tiers, onReturn: [] },
     ...{ entry: { kind: 'silence' as const }, silencedBy: 'activity' as const },
   }
 }
