@@ -5,7 +5,7 @@ import { WinbackError } from '../errors.ts'
 import { refreshReports } from '../service/reporting.ts'
 import { openRuntime } from '../service/runtime.ts'
 import { addUser } from '../web/accounts/users.ts'
-import { makeWayIn } from '../web/pages/way-in.ts'
+import { makeWayIn } from '../web/pages/sign-in/way-in.ts'
 import { startWeb, type WebServer } from '../web/server.ts'
 import type { Mailbox } from './mailbox.ts'
 

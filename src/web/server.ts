@@ -25,8 +25,8 @@ import { openIntake } from './intake.ts'
 import { openListener } from './listener.ts'
 import { readsPages, showFailed, showNowhere } from './pages/nowhere.tsx'
 import { pages } from './pages/pages.ts'
-import { preferencesPages } from './pages/preferences.ts'
-import { type WayIn, wayInPage } from './pages/way-in.ts'
+import { preferencesPages } from './pages/preferences/preferences.ts'
+import { type WayIn, wayInPage } from './pages/sign-in/way-in.ts'
 import { trustProxies } from './visitor.ts'
 
 // The web side of Winback. Each area is one file of api/ (or pages/) that makes a router from what it needs, and one

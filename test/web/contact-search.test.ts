@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
-import { searchSql } from '../../src/web/pages/contact-search.ts'
+import { searchSql } from '../../src/web/pages/contacts/contact-search.ts'
 import { freshDatabase } from '../support/database.ts'
 
 // Somebody is looked up by index, however many there are: by the beginning of an id, or a whole address.

@@ -14,7 +14,7 @@ import { ROLES, type Role } from '../../src/web/accounts/roles.ts'
 import { addUser, issueLink } from '../../src/web/accounts/users.ts'
 import { createApiKey } from '../../src/web/api-keys.ts'
 import type { Desk, KeptPlan } from '../../src/web/desk.ts'
-import { type OutboxChoice, readOutbox } from '../../src/web/pages/outbox-lines.ts'
+import { type OutboxChoice, readOutbox } from '../../src/web/pages/outbox/outbox-lines.ts'
 import { Table } from '../../src/web/pages/parts.tsx'
 import { startWeb, type WebServer } from '../../src/web/server.ts'
 import {

@@ -10,7 +10,7 @@ import { followLink, recordOpening, takeReturnedMail } from '../../service/mail.
 import type { Runtime } from '../../service/runtime.ts'
 import { ownerOf, readUnsubscribeLink, recordReason, unsubscribe } from '../../service/unsubscribing.ts'
 import { refuse, routeOf } from '../answers.ts'
-import { DOCUMENT_POLICY } from '../pages/document.tsx'
+import { DOCUMENT_POLICY } from '../pages/preferences/document.tsx'
 import {
   askPage,
   brokenClickPage,
@@ -20,7 +20,7 @@ import {
   erasedPage,
   HEARD,
   nobodyPage,
-} from '../pages/unsubscribe.tsx'
+} from '../pages/preferences/unsubscribe.tsx'
 import { readAs } from '../requests.ts'
 
 /** One transparent point: GIF is the smallest there is. */

@@ -1,7 +1,7 @@
 import type { Context } from 'hono'
 import { accepts } from 'hono/accepts'
-import { DOCUMENT_POLICY, renderDocument } from './document.tsx'
-import { type Language, pageLanguage } from './preferences-words.ts'
+import { DOCUMENT_POLICY, renderDocument } from './preferences/document.tsx'
+import { type Language, pageLanguage } from './preferences/preferences-words.ts'
 
 // An address that leads nowhere, for whoever typed it into a browser, and what failed before any page of its own could say
 // so. Programs are told in JSON.
