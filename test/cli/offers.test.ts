@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, test } from 'vitest'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
+import { oneTierCampaign } from '../support/campaign.ts'
 import { type CliShop, openCliShop, run } from './command.ts'
 
 // Codes that come in by a file, redemptions too, and what is said while there are too few.
@@ -197,4 +198,39 @@ test('a redemption told by an event that is none is said, counted and told of th
   expect(report.stdout).toMatch(/five_off +it was redeemed before +1/)
   const story = await run(['explain', 'u1', '--locale', 'zh-CN'], here)
   expect(story.stdout).toContain('尝试核销券码')
+})
+
+test('an offer that its file has no more takes codes as long as somebody is under way with it', async () => {
+  const spring = (offered: boolean) =>
+    write(
+      'campaigns/spring.yaml',
+      oneTierCampaign(
+        'spring',
+        [`{ id: gift, channel: email, template: come-back${offered ? ', offer: tea' : ''} }`],
+        {
+          more: offered
+            ? 'offers: { tea: { kind: coupon, amount: 3 CNY, valid: 7d, deliver: code, codes: imported } }'
+            : '',
+        },
+      ),
+    )
+  await spring(true)
+  await run(['apply', 'spring'], here)
+  const signedUp = new Date(Date.now() - 10 * 86_400_000).toISOString()
+  await write('late.csv', `external_id,email,signed_up_at\nlate,late@example.com,${signedUp}\n`)
+  await run(['import', 'contacts', 'late.csv'], here)
+  const taken = await run(['run', 'spring', '--no-send', '--json'], here)
+  expect(JSON.parse(taken.stdout)).toMatchObject({ campaigns: [{ answers: { opened: 1 } }] })
+  await spring(false)
+  expect((await run(['apply', 'spring'], here)).code).toBe(0)
+
+  await write('tea.csv', 'code\nTEA1\n')
+  const under = await run(['import', 'codes', 'tea', 'tea.csv', '--json'], here)
+  expect(JSON.parse(under.stdout)).toMatchObject({ inserted: 1, rejected: 0 })
+  await execute(
+    database,
+    sql`UPDATE episodes SET ended_at = now(), end_reason = 'expired' WHERE campaign = 'spring'`,
+  )
+  const over = await run(['import', 'codes', 'tea', 'tea.csv'], here)
+  expect(over.stderr).toContain('no campaign has an offer `tea`')
 })
