@@ -8,52 +8,55 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import { keyTable, type TouchpointKey } from '../touchpoints/keys.ts'
+import { keyTable, recordOf } from '../touchpoints/keys.ts'
+import { isOfMonths, nameOf, type Settled } from './reported.ts'
 
 // What messages cost in fact, where their receipts say so. The dearest of them counts, so that their order makes no
 // difference; and the ledger gets what it lacks of that.
 
 /** A message that is settled, and whether only as one of which nobody knows. */
-interface LockedRecord extends TouchpointKey {
+interface LockedRecord extends Settled {
   readonly uncertain: boolean
 }
 
 /**
  * Locks the records of messages: two receipts about one message wait for each other here, so that each sees what the
  * other booked.
- * @returns those that are settled, if only as uncertain; a quick provider reports before that
  */
-export async function lockRecords(
-  tx: Transaction,
-  messages: readonly TouchpointKey[],
-): Promise<LockedRecord[]> {
+export async function lockRecords(tx: Transaction, messages: readonly Settled[]): Promise<LockedRecord[]> {
+  if (messages.length === 0) return []
   return await preparedRows<LockedRecord>(
     tx,
-    sql`SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.state = 'uncertain' AS uncertain
+    sql`SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.settled_at AS "settledAt",
+        r.state = 'uncertain' AS uncertain
       FROM touchpoint_records r
-      WHERE (r.contact_id, r.touchpoint_id) IN
+      WHERE ${isOfMonths(messages)} AND (r.contact_id, r.touchpoint_id) IN
         (SELECT k.contact_id, k.touchpoint_id FROM ${keyTable(messages)})
       ORDER BY r.contact_id, r.touchpoint_id FOR UPDATE OF r`,
   )
 }
 
 /**
- * Books the difference between what messages were thought to cost and what their receipts say. One whose record was not
- * there to be locked is left to {@link bookEarlyCosts}: it may be settled by now, but others may be booking it.
+ * Books the difference between what messages were thought to cost and what their receipts say. One that was under way, and
+ * had no record to be locked, is left to {@link bookEarlyCosts}: it may be settled by now, but others may be booking it.
  * @param locked by {@link lockRecords}
  */
 export async function bookCosts(
   tx: Transaction,
   now: Date,
   events: readonly DeliveryEvent[],
-  locked: readonly TouchpointKey[],
+  locked: readonly Settled[],
 ): Promise<void> {
   const priced = events.filter(({ cost }) => cost !== undefined)
   if (priced.length === 0) return
-  const held = new Set(locked.map(({ touchpointId }) => touchpointId))
-  const settled = priced.filter(({ touchpointId }) => held.has(touchpointId))
-  if (settled.length > 0) await book(tx, now, settled)
-  const early = priced.filter(({ touchpointId }) => !held.has(touchpointId))
+  const names = new Set(priced.map(nameOf))
+  await book(
+    tx,
+    now,
+    locked.filter((message) => names.has(nameOf(message))),
+  )
+  const held = new Set(locked.map(nameOf))
+  const early = priced.filter((event) => !held.has(nameOf(event)))
   if (early.length === 0) return
   await execute(
     tx,
@@ -68,11 +71,11 @@ export async function bookCosts(
  * @returns how many messages were looked at
  */
 export async function bookEarlyCosts(database: Database, now: Date): Promise<number> {
-  const early = await rows<TouchpointKey>(
+  const early = await rows<Settled>(
     database,
-    sql`SELECT DISTINCT e.contact_id AS "contactId", e.touchpoint_id AS "touchpointId" FROM delivery_events e
-        WHERE e.unbooked AND EXISTS (SELECT FROM touchpoint_records r
-          WHERE r.contact_id = e.contact_id AND r.touchpoint_id = e.touchpoint_id AND r.state <> 'uncertain')
+    sql`SELECT DISTINCT e.contact_id AS "contactId", e.touchpoint_id AS "touchpointId", r.settled_at AS "settledAt"
+        FROM delivery_events e CROSS JOIN LATERAL ${recordOf(sql`e`, sql`r.state, r.settled_at`)} r
+        WHERE e.unbooked AND r.state <> 'uncertain'
         ORDER BY 1, 2 LIMIT 1000`,
   )
   if (early.length === 0) return 0
@@ -89,7 +92,8 @@ export async function bookEarlyCosts(database: Database, now: Date): Promise<num
 }
 
 /** Expects the records to be locked by an earlier statement. */
-async function book(tx: Transaction, now: Date, messages: readonly TouchpointKey[]): Promise<void> {
+async function book(tx: Transaction, now: Date, messages: readonly Settled[]): Promise<void> {
+  if (messages.length === 0) return
   await execute(
     tx,
     sql`
@@ -102,6 +106,6 @@ async function book(tx: Transaction, now: Date, messages: readonly TouchpointKey
     CROSS JOIN LATERAL (SELECT coalesce(sum(l.amount), 0)::bigint AS before FROM ledger l
       WHERE l.contact_id = r.contact_id AND l.touchpoint_id = r.touchpoint_id AND l.kind = 'spend') booked
     -- What has failed may have been charged for all the same; of what is in doubt, its price stays booked until that ends.
-    WHERE r.state IN ('sent', 'failed') AND said.cost <> booked.before`,
+    WHERE ${isOfMonths(messages)} AND r.state IN ('sent', 'failed') AND said.cost <> booked.before`,
   )
 }

@@ -10,6 +10,7 @@ import { type Settlement, settlementOf } from '../touchpoints/lifecycle.ts'
 import { resolve } from '../touchpoints/recovery.ts'
 import { bookCosts, lockRecords } from './costs.ts'
 import { list, suppress } from './do-not-contact.ts'
+import { findReported, nameOf, type Reported, type Settled } from './reported.ts'
 import { isAddressed, type ReportingChannel } from './reporting.ts'
 import { findCalled, findSentTo } from './sent-to.ts'
 import { findWornOut } from './worn-out.ts'
@@ -48,62 +49,67 @@ export async function recordReceipts(
   const about = bigints([...new Set(events.map(({ contactId }) => contactId))])
   return await transaction(database, async (tx) => {
     await keepContacts(tx, sql`c.contact_id = ANY (${about})`)
-    const added = await addEvents(tx, now, channel.name, events)
+    const messages = await findReported(tx, now, channel.name, events)
+    const added = await addEvents(tx, now, channel.name, events, messages)
     if (added.length === 0) return { added: 0, ignored: events.length, settled: 0, suppressed: 0 }
     const suppressed = await suppressAddresses(tx, now, channel, added)
     const leaving = added.filter(({ kind }) => kind === 'unsubscribed' || kind === 'complaint')
     if (leaving.length > 0 && !isAddressed(channel)) await onLeaving?.(tx, leaving)
-    const locked = await lockRecords(tx, added)
-    const known = knownSent(added)
-    // What is recorded and in no doubt stays so while it is locked: mostly, nothing is left to be settled.
-    const doubtful = locked.length < known.length || locked.some(({ uncertain }) => uncertain)
-    const settled = doubtful ? await resolve(tx, now, known) : 0
+    const heardOf = new Set(added.map(nameOf))
+    // Of what is under way, the next sweep looks what was told of it.
+    const recorded = messages.filter(isSettled).filter((message) => heardOf.has(nameOf(message)))
+    const locked = await lockRecords(tx, recorded)
+    const doubtful = new Set(locked.filter(({ uncertain }) => uncertain).map(nameOf))
+    const known = knownSent(added.filter((event) => doubtful.has(nameOf(event))))
+    const settled = known.length > 0 ? await resolve(tx, now, known) : 0
     await bookCosts(tx, now, added, locked)
     return { added: added.length, ignored: events.length - added.length, settled, suppressed }
   })
 }
 
-/** @returns the events that are new, one for each id */
+function isSettled(message: Reported): message is Reported & Settled {
+  return message.settledAt !== null
+}
+
+/** @returns the events that are new and about one of the messages, one for each id */
 async function addEvents(
   tx: Transaction,
   now: Date,
   channel: string,
   events: readonly DeliveryEvent[],
+  messages: readonly Reported[],
 ): Promise<DeliveryEvent[]> {
-  const byId = new Map(
-    events.map((event) => [`${event.contactId} ${event.touchpointId} ${event.eventId}`, event] as const),
-  )
-  const unique = [...byId.values()].map((event) => ({
-    ...event,
-    eventId: storable(event.eventId),
-    at: timeOf(event.at, now),
-  }))
+  const byName = new Map(messages.map((message) => [nameOf(message), message] as const))
+  const byId = new Map(events.map((event) => [`${nameOf(event)} ${event.eventId}`, event] as const))
+  const unique = [...byId.values()].flatMap((event) => {
+    const message = byName.get(nameOf(event))
+    if (message === undefined) return []
+    const { stepId, settledAt } = message
+    return [{ ...event, eventId: storable(event.eventId), at: timeOf(event.at, now), stepId, settledAt }]
+  })
+  if (unique.length === 0) return []
   const added = await preparedRows<{ contactId: number; touchpointId: number; eventId: string }>(
     tx,
     sql`
-    WITH given AS (
-      SELECT * FROM unnest(${ofAnyLength(bigints(unique.map((event) => event.contactId)))},
+    INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at, cost, channel,
+      step_id, settled_at)
+    SELECT contact_id, touchpoint_id, event_id, kind, detail, occurred_at, ${now}, cost, ${channel}, step_id, settled_at
+    FROM unnest(${ofAnyLength(bigints(unique.map((event) => event.contactId)))},
         ${bigints(unique.map((event) => event.touchpointId))},
         ${sql.param(unique.map((event) => event.eventId))}::text[],
         ${sql.param(unique.map((event) => event.kind))}::text[],
         ${sql.param(unique.map(({ detail }) => (detail ? storable(detail, PROVIDER_WORDS) : null)))}::text[],
         ${sql.param(unique.map((event) => event.at.toISOString()))}::timestamptz[],
-        ${sql.param(unique.map((event) => event.cost ?? null))}::bigint[]
-      ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at, cost)
-    )
-    INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at, cost)
-    SELECT contact_id, touchpoint_id, event_id, kind, detail, occurred_at, ${now}, cost FROM given g
-    -- A quick provider reports before the send is settled, and about a send that is being tried again.
-    WHERE EXISTS (SELECT FROM touchpoint_records r WHERE r.contact_id = g.contact_id
-        AND r.touchpoint_id = g.touchpoint_id AND r.channel = ${channel})
-      OR EXISTS (SELECT FROM touchpoints t WHERE t.contact_id = g.contact_id
-        AND t.touchpoint_id = g.touchpoint_id AND (t.channel = ${channel} OR t.attempt > 0))
+        ${sql.param(unique.map((event) => event.cost ?? null))}::bigint[],
+        ${sql.param(unique.map((event) => event.stepId))}::int[],
+        ${sql.param(unique.map((event) => event.settledAt?.toISOString() ?? null))}::timestamptz[]
+      ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at, cost, step_id, settled_at)
     ORDER BY contact_id, touchpoint_id, event_id
     ON CONFLICT DO NOTHING
     RETURNING contact_id AS "contactId", touchpoint_id AS "touchpointId", event_id AS "eventId"`,
   )
-  const keys = new Set(added.map((row) => `${row.contactId} ${row.touchpointId} ${row.eventId}`))
-  return unique.filter((event) => keys.has(`${event.contactId} ${event.touchpointId} ${event.eventId}`))
+  const keys = new Set(added.map((row) => `${nameOf(row)} ${row.eventId}`))
+  return unique.filter((event) => keys.has(`${nameOf(event)} ${event.eventId}`))
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
-import type { TouchpointKey } from '../touchpoints/keys.ts'
+import { keyTable, recordOf, type TouchpointKey } from '../touchpoints/keys.ts'
 import type { Found } from './do-not-contact.ts'
 import type { Addressed } from './reporting.ts'
 
@@ -26,11 +26,10 @@ export function presentWholeKey({ kind }: Addressed): SQL {
  * that was sent before that was written down, the address its contact `c` has now.
  */
 function sentToKey(channel: Addressed, otherwise = presentWholeKey(channel)): SQL {
-  const of = (alias: SQL) =>
-    sql`${alias}.contact_id = k.contact_id AND ${alias}.touchpoint_id = k.touchpoint_id AND ${alias}.channel = ${channel.name}`
   return sql`coalesce(
-      (SELECT r.address_key FROM touchpoint_records r WHERE ${of(sql`r`)} LIMIT 1),
-      (SELECT t.address_key FROM touchpoints t WHERE ${of(sql`t`)}), ${otherwise})`
+      (SELECT t.address_key FROM touchpoints t
+        WHERE t.contact_id = k.contact_id AND t.touchpoint_id = k.touchpoint_id AND t.channel = ${channel.name}),
+      ${recordOf(sql`k`, sql`r.address_key`, sql`r.channel = ${channel.name}`)}, ${otherwise})`
 }
 
 /**
@@ -39,16 +38,16 @@ function sentToKey(channel: Addressed, otherwise = presentWholeKey(channel)): SQ
  */
 export async function secondsSinceSent(
   database: Database,
-  { contactId, touchpointId }: TouchpointKey,
+  message: TouchpointKey,
   now: Date,
 ): Promise<number | undefined> {
+  const { contactId, touchpointId } = message
   const [found] = await rows<{ settledAt: Date }>(
     database,
-    sql`SELECT settled_at AS "settledAt" FROM touchpoint_records
+    sql`SELECT ${now}::timestamptz AS "settledAt" FROM touchpoints
         WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}
         UNION ALL
-        SELECT ${now}::timestamptz FROM touchpoints
-        WHERE contact_id = ${contactId} AND touchpoint_id = ${touchpointId}`,
+        SELECT r.settled_at FROM ${keyTable([message])} CROSS JOIN LATERAL ${recordOf(sql`k`, sql`r.settled_at`)} r LIMIT 1`,
   )
   return found && (now.getTime() - found.settledAt.getTime()) / 1000
 }

@@ -5,6 +5,7 @@ import type { ChannelRate } from '../config/rates.ts'
 import { lockKey } from '../database/advisory-locks.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { isSaid } from '../database/permissions.ts'
+import { recordOf } from './keys.ts'
 
 // What stops by itself: a channel whose mail is complained of or bounces (a breaker), and a campaign that goes beyond the
 // shares its own `stop` rules allow. Both are pauses like those of a person, with the figures as their reason.
@@ -244,13 +245,19 @@ async function tallyOf(
   const harm = await rows<{ kind: Harm; count: number }>(
     session,
     sql`
-    SELECT kind, count(*) AS count FROM (
-      SELECT DISTINCT d.kind, d.contact_id, d.touchpoint_id FROM delivery_events d
-      JOIN touchpoint_records r ON r.contact_id = d.contact_id AND r.touchpoint_id = d.touchpoint_id
-      JOIN steps s ON s.step_id = r.step_id
+    WITH heard AS MATERIALIZED (
+      SELECT d.kind, d.contact_id, d.touchpoint_id, d.channel, d.step_id FROM delivery_events d
       WHERE d.kind IN ('complaint', 'hard_bounce') AND d.received_at > ${since}
-        AND (${channel}::text IS NULL OR r.channel = ${channel})
-        AND (${campaign}::text IS NULL OR s.campaign = ${campaign} AND ${isCounted(sql`r`)})
+    ), told AS (
+      SELECT * FROM heard WHERE step_id IS NOT NULL UNION ALL
+      -- An older version did not write down of what it is.
+      SELECT h.kind, h.contact_id, h.touchpoint_id, r.channel, r.step_id FROM heard h
+      CROSS JOIN LATERAL ${recordOf(sql`h`, sql`r.channel, r.step_id`)} r WHERE h.step_id IS NULL
+    )
+    SELECT kind, count(*) AS count FROM (
+      SELECT DISTINCT d.kind, d.contact_id, d.touchpoint_id FROM told d JOIN steps s ON s.step_id = d.step_id
+      WHERE (${channel}::text IS NULL OR d.channel = ${channel})
+        AND (${campaign}::text IS NULL OR s.campaign = ${campaign} AND NOT (${isSeeds(sql`d`)}))
     ) e GROUP BY kind`,
   )
   const left = campaign === null ? 0 : await optOuts(session, campaign, since)
@@ -258,6 +265,12 @@ async function tallyOf(
     sent: sent?.sent ?? 0,
     harm: { ...Object.fromEntries(harm.map(({ kind, count }) => [kind, count])), unsubscribe: left },
   }
+}
+
+/** True of a message of a seed, by its ids: looked up of the few who are one alone. */
+function isSeeds(message: SQL): SQL {
+  return sql`${message}.contact_id IN (SELECT e.contact_id FROM episodes e WHERE e.arm = 'seed')
+    AND NOT EXISTS (SELECT FROM ${recordOf(message, sql`r.contact_id, r.episode_id`)} r WHERE ${isCounted(sql`r`)})`
 }
 
 /** True of a message that is no seed's: a colleague who tries the link says nothing of the campaign. */

@@ -16,6 +16,18 @@ export function keyTable(keys: readonly TouchpointKey[]): SQL {
   return sql`unnest(${ofAnyLength(contactIds)}, ${touchpointIds}) AS k(contact_id, touchpoint_id)`
 }
 
+/**
+ * The record of the message that `k` names, once it is settled: a subquery of one row, to be joined LATERAL. Of the tables,
+ * one a month, the newest is looked into first, and an older one only where it is in none that is newer.
+ * @param k a row with contact_id and touchpoint_id
+ * @param columns those that are wanted: to hand on all of them would take longer than to find the row
+ */
+export function recordOf(k: SQL, columns: SQL, where = sql`true`): SQL {
+  return sql`(SELECT ${columns} FROM touchpoint_records r
+    WHERE r.contact_id = ${k}.contact_id AND r.touchpoint_id = ${k}.touchpoint_id AND ${where}
+    ORDER BY r.settled_at DESC LIMIT 1)`
+}
+
 /** A touchpoint that is about to be handed over, and to where. */
 export interface Going extends TouchpointKey {
   readonly channel: string

@@ -363,8 +363,10 @@ describe('a breaker', () => {
   const report = async (pipeline: Pipeline, kind: string, count: number) => {
     await execute(
       pipeline.database,
-      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
-        SELECT contact_id, touchpoint_id, ${`${kind}-${count}`}, ${kind}, ${pipeline.clock.now()}, ${pipeline.clock.now()}
+      // Half of them as a version before wrote them down: of which step and channel they are was looked up.
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at, channel, step_id)
+        SELECT contact_id, touchpoint_id, ${`${kind}-${count}`}, ${kind}, ${pipeline.clock.now()}, ${pipeline.clock.now()},
+          CASE contact_id % 2 WHEN 1 THEN channel END, CASE contact_id % 2 WHEN 1 THEN step_id END
         FROM touchpoint_records WHERE state = 'sent' ORDER BY contact_id LIMIT ${count}`,
     )
   }

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { boolean, check, index, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import { boolean, check, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
 import { at, bytea, id, micros } from './columns.ts'
 
 /**
@@ -21,6 +21,11 @@ export const deliveryEvents = pgTable(
     cost: micros('cost'),
     /** It came before the message was settled, and the ledger does not have its cost yet. */
     unbooked: boolean('unbooked').notNull().default(false),
+    /** The channel that reported it. This and what follows: null where nobody looked the message up, as older versions did not. */
+    channel: text('channel'),
+    stepId: integer('step_id'),
+    /** When the message was settled, by which its record is found; null, too, where it was still under way. */
+    settledAt: at('settled_at'),
   },
   (t) => [
     primaryKey({ columns: [t.contactId, t.touchpointId, t.eventId] }),
