@@ -1,14 +1,24 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
-import { OFFERS, RATE } from './campaign.ts'
-import { everyEpisode, isOpen, type Model } from './model.ts'
+import { RATE } from './campaigns.ts'
+import { OFFERS } from './game.ts'
+import { type Episode, everyEpisode, isOpen, type Model } from './model.ts'
 import type { Real, Seen } from './real.ts'
 
 // Everything the database says is everything the model says: arms, stages, ends, touchpoints, grants, money, what is held.
 
 const time = (at: unknown) =>
   at instanceof Date || typeof at === 'number' ? new Date(at).toISOString() : '-'
+
+interface Named {
+  readonly campaign: string
+  readonly contact: string
+  readonly no: number
+}
+
+/** What an episode is called on both sides. */
+const placeOf = ({ campaign, contact, no }: Named) => `${campaign} ${contact}#${no}`
 
 /** What is to be the same on both sides, each a line of a list. */
 type Lines = Readonly<Record<string, readonly string[]>>
@@ -23,15 +33,15 @@ export async function compare(model: Model, real: Real, seen: Seen): Promise<voi
 async function linesOf(real: Real, { touches, grants }: Seen, now: number): Promise<Lines> {
   const { database } = real.shop
   const [episodes, stages, money, places] = await Promise.all([
-    rows<Record<string, string | number | boolean | Date | null>>(
+    rows<Named & Record<string, string | number | boolean | Date | null>>(
       database,
-      sql`SELECT c.external_id AS contact, e.*, (SELECT recalled_at FROM recalls r
+      sql`SELECT c.external_id AS contact, e.episode_no AS no, e.*, (SELECT recalled_at FROM recalls r
           WHERE r.contact_id = e.contact_id AND r.episode_id = e.episode_id AND goal_no = 0) AS recalled_at
         FROM episodes e JOIN contacts c USING (contact_id)`,
     ),
-    rows<{ contact: string; no: number; tierNo: number; arm: string; drawn: boolean; enteredAt: Date }>(
+    rows<Named & { tierNo: number; arm: string; drawn: boolean; enteredAt: Date }>(
       database,
-      sql`SELECT c.external_id AS contact, e.episode_no AS no, s.tier_no AS "tierNo", s.arm, s.drawn,
+      sql`SELECT e.campaign, c.external_id AS contact, e.episode_no AS no, s.tier_no AS "tierNo", s.arm, s.drawn,
           s.entered_at AS "enteredAt"
         FROM stages s JOIN episodes e USING (contact_id, episode_id) JOIN contacts c USING (contact_id)`,
     ),
@@ -47,14 +57,14 @@ async function linesOf(real: Real, { touches, grants }: Seen, now: number): Prom
   return {
     episodes: episodes.map(
       (e) =>
-        `${e.contact}#${e.episode_no} v${e.version} p${e.person_id} ${e.arm} ${e.entry_tier} tier ${e.tier_no} lapsed ${time(e.lapsed_at)} assigned ${time(e.assigned_at)} silenced ${e.silenced_by} ${time(e.silenced_at)} returned ${time(e.returned_at)} released ${time(e.released_at)} recalled ${time(e.recalled_at)} ended ${e.end_reason} ${time(e.ended_at)}${e.contaminated ? ' contaminated' : ''}`,
+        `${placeOf(e)} v${e.version} of ${e.exclusive} p${e.person_id} ${e.arm} ${e.entry_tier} tier ${e.tier_no} lapsed ${time(e.lapsed_at)} assigned ${time(e.assigned_at)} silenced ${e.silenced_by} ${time(e.silenced_at)} returned ${time(e.returned_at)} released ${time(e.released_at)} recalled ${time(e.recalled_at)} ended ${e.end_reason} ${time(e.ended_at)}${e.contaminated ? ' contaminated' : ''}`,
     ),
-    stages: stages.map((s) => `${s.contact}#${s.no} ${s.tierNo} ${s.arm} ${s.drawn} ${time(s.enteredAt)}`),
+    stages: stages.map((s) => `${placeOf(s)} ${s.tierNo} ${s.arm} ${s.drawn} ${time(s.enteredAt)}`),
     touches: touches.map(
       (t) =>
-        `${t.contact}#${t.no} ${t.step} ${t.variant} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${time(t.dueAt)}`,
+        `${placeOf(t)} ${t.step} ${t.variant} ${t.state} ${t.reason} tries ${t.attempt} planned ${time(t.plannedFor)} due ${time(t.dueAt)}`,
     ),
-    grants: grants.map((g) => `${g.contact}#${g.no} ${g.offer} ${g.state} ${g.credit}`),
+    grants: grants.map((g) => `${placeOf(g)} ${g.offer} ${g.state} ${g.credit}`),
     money: ['booked', 'held'].flatMap((what) =>
       ['spend', 'liability'].map((kind) => `${what} ${kind} ${sumOf(what, kind)}`),
     ),
@@ -77,7 +87,8 @@ const filled = ({ tokens, at }: { readonly tokens: number; readonly at: number }
 
 function linesOfModel(model: Model): Lines {
   const { episodes, holds, bucket, now } = model
-  const places = episodes.map((e) => [`${e.contact.name}#${e.no}`, e] as const)
+  const named = ({ campaign, contact: { name }, no }: Episode) => placeOf({ campaign, contact: name, no })
+  const places = episodes.map((e) => [named(e), e] as const)
   const booked = {
     spend: everyEpisode(model)
       .flatMap((e) => e.touches)
@@ -91,7 +102,7 @@ function linesOfModel(model: Model): Lines {
   return {
     episodes: places.map(
       ([place, e]) =>
-        `${place} v${e.version} p${e.person} ${e.arm} ${e.entryTier} tier ${e.tierNo} lapsed ${time(e.lapsedAt)} assigned ${time(e.assignedAt)} silenced ${e.silencedBy} ${time(e.silencedAt)} returned ${time(e.returnedAt)} released ${time(e.releasedAt)} recalled ${time(e.recalledAt)} ended ${e.endReason} ${time(e.endedAt)}${e.contaminated ? ' contaminated' : ''}`,
+        `${place} v${e.version} of ${e.group} p${e.person} ${e.arm} ${e.entryTier} tier ${e.tierNo} lapsed ${time(e.lapsedAt)} assigned ${time(e.assignedAt)} silenced ${e.silencedBy} ${time(e.silencedAt)} returned ${time(e.returnedAt)} released ${time(e.releasedAt)} recalled ${time(e.recalledAt)} ended ${e.endReason} ${time(e.endedAt)}${e.contaminated ? ' contaminated' : ''}`,
     ),
     stages: places.flatMap(([place, e]) =>
       e.stages.map((s) => `${place} ${s.tierNo} ${s.arm} ${s.drawn} ${time(s.enteredAt)}`),

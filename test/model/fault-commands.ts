@@ -41,10 +41,11 @@ export const die = (marked: number, handed: boolean) =>
         // Marked without a promise, as a step's neutral template is: what its next try promises is of that alone.
         return placed && verdict?.kind === 'send' ? [{ key, placed, channel: verdict.channel }] : []
       })
-      if (slice.length === 0) continue
+      const [first] = slice
+      if (!first) continue
       const mine = await markSending(real.shop.database, claimId, {
         keys: slice.map(({ key, channel }) => ({ ...key, channel })),
-        campaign: 'game',
+        campaign: first.placed.episode.campaign,
         now: real.shop.clock.now(),
         needsConsent: [],
       })

@@ -1,6 +1,6 @@
-import { type ChannelName, ladder, MAX_DELAY } from './campaign.ts'
+import { type ChannelName, MAX_DELAY } from './campaign.ts'
 import { choiceOf, refuses } from './choices.ts'
-import { type Batched, type Model, type Placed, silentSince, textOf } from './model.ts'
+import { type Batched, ladderOf, type Model, type Placed, silentSince } from './model.ts'
 import { type Asked, capped, isClosed, offered, type Promised, rank, type Shares, shared } from './scarce.ts'
 import { later, skip, type Verdict } from './verdict.ts'
 
@@ -10,8 +10,8 @@ const RECHECK = 300_000
 
 /** What a dispatcher may take now. */
 export function due(model: Model): Placed[] {
-  if (model.paused.has('campaign')) return []
-  return model.episodes.flatMap((episode) =>
+  const running = model.episodes.filter(({ campaign }) => model.courses[campaign].state === 'on')
+  return running.flatMap((episode) =>
     episode.touches
       .filter((touch) => touch.state === 'planned' && touch.dueAt <= model.now)
       .filter((touch) => !(isClosed(model) && touch.step.channels.every((name) => name === 'email')))
@@ -30,7 +30,7 @@ export function judge(model: Model, { episode, touch }: Placed): Verdict {
   if (episode.silencedBy !== null && !released) return stop(episode.silencedBy)
   if (episode.endedAt !== null) return stop('expired')
   if (!released && silentSince(contact) > episode.lapsedAt) return stop('returned')
-  const tier = ladder(textOf(model, episode.version))[episode.tierNo - 1]
+  const tier = ladderOf(model, episode)[episode.tierNo - 1]
   if (!released && !tier?.steps.some((one) => one.id === step.id)) return stop('superseded')
   const mailable = contact.email !== null && !model.suppressed.has(contact.email)
   // What may have gone out goes by the same channel or by none.
@@ -45,7 +45,7 @@ export function judge(model: Model, { episode, touch }: Placed): Verdict {
   }
   if (step.needsName && contact.firstName === null) return skip('missing_data')
   if (model.now > touch.plannedFor + MAX_DELAY) return skip('too_late')
-  if (channel === 'email' && model.paused.has('email')) {
+  if (channel === 'email' && model.mailPaused) {
     return later(touch, model.now + RECHECK, 'paused', 'too_late')
   }
   if (channel === 'email' && model.absence && model.absence.until > model.now) {
@@ -72,7 +72,7 @@ export interface Decision {
 export function decide(model: Model, batch: Batched): Map<Placed, Decision> {
   const decisions = new Map<Placed, Decision>()
   const batched = new Set(batch.map(([, { touch }]) => touch))
-  const ranked = batch.toSorted(([a, one], [b, other]) => rank(one.touch, other.touch) || a - b)
+  const ranked = batch.toSorted(([a, one], [b, other]) => rank(one, other) || a - b)
   const judged = ranked.map(([, placed]) => ({ placed, verdict: judge(model, placed) }))
   const admitted: { placed: Placed; channel: ChannelName }[] = []
   for (const { placed, verdict } of judged) {

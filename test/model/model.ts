@@ -1,4 +1,5 @@
-import type { ChannelName, OfferName, Step } from './campaign.ts'
+import type { CampaignName, ChannelName, OfferName, Step } from './campaign.ts'
+import { CAMPAIGNS } from './campaigns.ts'
 
 // What ought to be, in plain memory and without SQL: the rules of the pipeline written a second time, as simply as
 // they can be said. Here is what there is; the files beside it say what becomes of it. Times are epoch milliseconds.
@@ -70,7 +71,10 @@ export interface Grant {
 
 export interface Episode {
   readonly contact: Contact
+  readonly campaign: CampaignName
   readonly version: number
+  /** Of its version. */
+  readonly group: string
   readonly no: number
   readonly person: number
   readonly arm: string
@@ -110,23 +114,31 @@ interface Taken {
   tried: number
 }
 
-export interface Model {
-  now: number
-  workspaceSalt: string
-  salt: string
+/** A campaign so far. */
+export interface Course {
+  readonly salt: string
   version: number
   /** Each version: the number of its text, and the version that has it first, where that was restored. */
   readonly versions: Map<number, { readonly text: number; readonly original: number }>
+  /** When it ran. */
+  readonly ticks: Set<number>
+  state: 'on' | 'paused' | 'stopped'
+}
+
+export interface Model {
+  now: number
+  readonly workspaceSalt: string
+  readonly courses: Readonly<Record<CampaignName, Course>>
   readonly contacts: Contact[]
   readonly episodes: Episode[]
   /** Whoever was erased, and what is still counted of their episodes. */
   readonly forgotten: { readonly contacts: Contact[]; readonly episodes: Episode[] }
   readonly suppressed: Set<string>
   readonly events: { contact: Contact; at: number; type: string; id: string }[]
-  readonly paused: Set<'campaign' | 'email'>
+  /** Mails are switched off. */
+  mailPaused: boolean
   /** The mail server cannot be reached: so often tried in vain, and left alone until then. */
   absence: { readonly tries: number; readonly until: number } | null
-  readonly ticks: Set<number>
   workers: number
   /** Workers that hang. */
   readonly hanging: Set<number>
@@ -136,27 +148,34 @@ export interface Model {
   readonly taken: Map<number, Taken>
   /** Mails that may go at once, and when that was so; null before the first. */
   bucket: { tokens: number; at: number } | null
-  /** What was spent, and when. */
-  readonly bookings: { at: number; amount: number }[]
+  /** What was spent, when and by which campaign. */
+  readonly bookings: { campaign: CampaignName; at: number; amount: number }[]
   /** How often batches came to which verdict: `go`, why it waits, or why it ended. */
   readonly verdicts: Map<string, number>
 }
 
-export function emptyModel(now: number): Model {
-  return {
-    now,
-    workspaceSalt: '',
-    salt: '',
+/** What all draws go by: those of the workspace and of each campaign. */
+export type Salts = Readonly<Record<'workspace' | CampaignName, string>>
+
+export function emptyModel(now: number, salts: Salts): Model {
+  const course = (name: CampaignName): Course => ({
+    salt: salts[name],
     version: 0,
     versions: new Map(),
+    ticks: new Set(),
+    state: 'on',
+  })
+  return {
+    now,
+    workspaceSalt: salts.workspace,
+    courses: { game: course('game'), encore: course('encore') },
     contacts: [],
     episodes: [],
     forgotten: { contacts: [], episodes: [] },
     suppressed: new Set(),
     events: [],
-    paused: new Set(),
+    mailPaused: false,
     absence: null,
-    ticks: new Set(),
     workers: 0,
     hanging: new Set(),
     holds: new Map(),
@@ -168,7 +187,12 @@ export function emptyModel(now: number): Model {
 }
 
 /** The number of the text that a version has. */
-export const textOf = ({ versions }: Model, version: number) => versions.get(version)?.text ?? 0
+export const textOf = ({ versions }: Course, version: number) => versions.get(version)?.text ?? 0
+type Pinned = Pick<Episode, 'campaign' | 'version'>
+export const ladderOf = ({ courses }: Model, { campaign, version }: Pinned) =>
+  CAMPAIGNS[campaign].ladder(textOf(courses[campaign], version))
+export const welcomeOf = ({ courses }: Model, { campaign, version }: Pinned) =>
+  CAMPAIGNS[campaign].welcome(textOf(courses[campaign], version))
 /** What was spent, promised and taken counts on, whoever is gone. */
 export const everyEpisode = ({ episodes, forgotten }: Model) => [...episodes, ...forgotten.episodes]
 export const silentSince = (contact: Contact) => contact.lastActiveAt ?? contact.signedUpAt

@@ -1,4 +1,5 @@
-import { DAY, WINDOW, welcome } from './campaign.ts'
+import { type CampaignName, DAY } from './campaign.ts'
+import { CAMPAIGNS } from './campaigns.ts'
 import { handOnChoices, uniteChoices } from './choices.ts'
 import {
   type Contact,
@@ -14,7 +15,7 @@ import {
   release,
   silence,
   type Touch,
-  textOf,
+  welcomeOf,
 } from './model.ts'
 
 // What contacts do, and what becomes of their episodes by it: who is one person, who has come back and is greeted, who wants
@@ -48,18 +49,21 @@ export function relink(model: Model, made: ReadonlySet<Contact>): void {
 
 const nameOf = (group: readonly Contact[]) => Math.min(...group.map(({ id }) => id))
 
+/** Arms are a campaign's own; and what there may be one of at a time, in a campaign or in a group, goes on by the earliest. */
 function mergePerson(model: Model, person: number): void {
   const open = model.episodes
     .filter((episode) => episode.contact.person === person && episode.endedAt === null)
     .sort((a, b) => a.assignedAt - b.assignedAt || a.id - b.id)
-  const mixed = new Set(open.map((episode) => episode.arm)).size > 1
   for (const [place, episode] of open.entries()) {
+    const { campaign, group } = episode
+    const mixed = open.some((other) => other.campaign === campaign && other.arm !== episode.arm)
+    const later = open.slice(0, place).some((other) => other.campaign === campaign || other.group === group)
     if (mixed) episode.contaminated = true
     const reason = episode.contaminated ? 'contaminated' : 'merged'
-    if (mixed || place > 0) silence(model, episode, reason)
+    if (mixed || later) silence(model, episode, reason)
     if (episode.silencedBy === 'contaminated' || episode.silencedBy === 'merged') {
       cancel(model, episode, episode.silencedBy)
-    } else if (episode.silencedBy === 'returned' && (episode.contaminated || place > 0)) {
+    } else if (episode.silencedBy === 'returned' && (episode.contaminated || later)) {
       // What silenced it before stays; what the return has released goes all the same.
       cancel(model, episode, reason, (step) => step.onReturn)
     }
@@ -78,7 +82,8 @@ export function act(model: Model, contact: Contact, at: number, type: string, id
       silence(model, episode, 'returned')
       if (at > episode.assignedAt) episode.returnedAt = Math.min(episode.returnedAt ?? at, at)
     }
-    if (type === 'session' && at > episode.assignedAt && at <= episode.assignedAt + WINDOW) {
+    const { goal, window } = CAMPAIGNS[episode.campaign]
+    if (type === goal && at > episode.assignedAt && at <= episode.assignedAt + window) {
       episode.recalledAt = Math.min(episode.recalledAt ?? at, at)
     }
     if (episode.silencedBy !== 'returned') continue
@@ -97,9 +102,10 @@ const isGreeted = ({ releasedAt, returnedAt, arm, contaminated, stages }: Episod
   stages.every((stage) => stage.arm === 'treated')
 
 function greet(model: Model, episode: Episode): void {
+  const steps = welcomeOf(model, episode)
+  if (steps.length === 0) return
   episode.releasedAt = model.now
-  for (const step of welcome(textOf(model, episode.version)))
-    episode.touches.push(plan(step, model.now + step.after))
+  for (const step of steps) episode.touches.push(plan(step, model.now + step.after))
 }
 
 export function suppress(model: Model, email: string): void {
@@ -136,4 +142,14 @@ export function heedRefusal(model: Model, { episode, touch }: Placed): void {
     state === 'sent' && settledAt !== null ? [settledAt] : [],
   )
   if (Math.max(...refused) > Math.max(...taken)) suppress(model, address)
+}
+
+/** A campaign ends for good: what it did is measured to the end. */
+export function stop(model: Model, campaign: CampaignName): void {
+  model.courses[campaign].state = 'stopped'
+  for (const episode of model.episodes) {
+    if (episode.campaign !== campaign) continue
+    if (episode.endedAt === null && episode.silencedAt === null) silence(model, episode, 'stopped')
+    cancel(model, episode, 'stopped')
+  }
 }

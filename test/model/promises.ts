@@ -3,7 +3,9 @@ import { expect } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import type { CreditRequest } from '../../src/offers/provider.ts'
 import { brokenPromises } from '../invariants/promises.ts'
-import { BUDGETS, CREDITED_WORDS, OFFERS, type OfferName, RATE } from './campaign.ts'
+import type { OfferName } from './campaign.ts'
+import { CAMPAIGNS, NAMES, RATE } from './campaigns.ts'
+import { CREDITED_WORDS, OFFERS } from './game.ts'
 import type { Real, Seen } from './real.ts'
 
 // What must hold whatever happened, read from the database and from what the far end received. The model has no part in it:
@@ -66,17 +68,23 @@ function checkAccounts({ accounts, erased }: Real, seen: Seen): void {
   })
   expect(stocks.filter(({ over }) => over > 0)).toEqual([])
   const owed = [...episodes.values()].reduce((sum, { offer }) => sum + OFFERS[offer as OfferName].expected, 0)
-  expect(owed).toBeLessThanOrEqual(BUDGETS.liability)
+  expect(owed).toBeLessThanOrEqual(CAMPAIGNS.game.budgets?.liability ?? 0)
 }
 
-/** I8: days that cost more than they may, and more outstanding than there may be. */
+/** I8: days that cost a campaign more than they may, and more outstanding than there may be. */
 function readOverspent({ shop }: Real): Promise<object[]> {
+  const bounds = NAMES.flatMap((name) => {
+    const { budgets } = CAMPAIGNS[name]
+    return budgets ? [sql`(${name}::text, ${budgets.spend}::bigint, ${budgets.liability}::bigint)`] : []
+  })
   return rows<object>(
     shop.database,
-    sql`SELECT kind, day, sum(amount) FROM (
-        SELECT kind, amount, CASE kind WHEN 'spend' THEN (booked_at AT TIME ZONE 'UTC')::date END AS day FROM ledger) l
-      GROUP BY kind, day
-      HAVING sum(amount) > CASE kind WHEN 'spend' THEN ${BUDGETS.spend}::bigint ELSE ${BUDGETS.liability}::bigint END`,
+    sql`SELECT campaign, kind, day, sum(amount) FROM (
+        SELECT s.campaign, kind, amount, CASE kind WHEN 'spend' THEN (booked_at AT TIME ZONE 'UTC')::date END AS day
+        FROM ledger JOIN steps s USING (step_id)) l
+      JOIN (VALUES ${sql.join(bounds, sql`, `)}) AS b(campaign, spend, liability) USING (campaign)
+      GROUP BY campaign, kind, day, spend, liability
+      HAVING sum(amount) > CASE kind WHEN 'spend' THEN spend ELSE liability END`,
   )
 }
 

@@ -45,11 +45,15 @@ function settleRace(model: Model, batch: Batched, contact: Contact, { touches, g
 
 /** The account has it, though the message that would have said so never went. */
 function keepCredited({ episode, touch }: Placed, grants: readonly GrantRow[]): void {
-  const { contact, no } = episode
+  const { campaign, contact, no } = episode
   const { offer } = touch.step
   const row = grants.find(
     (one) =>
-      one.contact === contact.name && one.no === no && one.offer === offer && one.credit === 'credited',
+      one.campaign === campaign &&
+      one.contact === contact.name &&
+      one.no === no &&
+      one.offer === offer &&
+      one.credit === 'credited',
   )
   if (!offer || !row) return
   const known = episode.grants.find((one) => one.offer === offer)

@@ -72,6 +72,7 @@ export function anotherWorker(real: Real) {
 }
 
 export interface TouchRow {
+  readonly campaign: string
   readonly contact: string
   readonly no: number
   readonly step: string
@@ -88,7 +89,7 @@ export function readTouches(real: Real): Promise<TouchRow[]> {
   return rows<TouchRow>(
     real.shop.database,
     sql`
-    SELECT c.external_id AS contact, e.episode_no AS no, s.step, t.variant, t.state, t.reason, t.attempt::int,
+    SELECT e.campaign, c.external_id AS contact, e.episode_no AS no, s.step, t.variant, t.state, t.reason, t.attempt::int,
       t.planned_for AS "plannedFor", t.due_at AS "dueAt", t.touchpoint_id AS id
     FROM (
       SELECT contact_id, episode_id, touchpoint_id, step_id, variant, state, NULL AS reason, attempt, planned_for, due_at
@@ -102,6 +103,7 @@ export function readTouches(real: Real): Promise<TouchRow[]> {
 }
 
 export interface GrantRow {
+  readonly campaign: string
   readonly contact: string
   readonly no: number
   readonly offer: string
@@ -115,7 +117,7 @@ export function readGrants(real: Real): Promise<GrantRow[]> {
   const { name } = real.shop.runtime.worker.installation
   return rows<GrantRow>(
     real.shop.database,
-    sql`SELECT c.external_id AS contact, e.episode_no AS no, g.offer, g.state, g.credit, 'grant-' || ${name}::text || '-' || g.grant_id AS key
+    sql`SELECT e.campaign, c.external_id AS contact, e.episode_no AS no, g.offer, g.state, g.credit, 'grant-' || ${name}::text || '-' || g.grant_id AS key
       FROM grants g JOIN contacts c USING (contact_id) JOIN episodes e USING (contact_id, episode_id)`,
   )
 }

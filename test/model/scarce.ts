@@ -1,4 +1,6 @@
-import { BUDGETS, CAPS, type ChannelName, DAY, OFFERS, PRICE, RATE } from './campaign.ts'
+import { type Campaign, type CampaignName, type ChannelName, DAY, PRICE } from './campaign.ts'
+import { CAMPAIGNS, RATE } from './campaigns.ts'
+import { OFFERS } from './game.ts'
 import { everyEpisode, type Grant, isOpen, type Model, type Placed, type Touch } from './model.ts'
 import { later, skip, type Verdict } from './verdict.ts'
 
@@ -15,20 +17,23 @@ const channelOf = ({ channel, doubtedBy }: Touch) => channel ?? (doubtedBy === n
 /** A cap that is full, or one with room for fewer than are due and rank higher. */
 export function capped(
   model: Model,
-  { episode, touch }: Placed,
+  placed: Placed,
   channel: ChannelName,
   batched: ReadonlySet<Touch>,
 ): Verdict | undefined {
+  const { episode, touch } = placed
+  // Of all campaigns, by the caps of its own.
   const others = model.episodes
     .filter((other) => other.contact.person === episode.contact.person)
-    .flatMap(({ touches }) => touches)
-    .filter((other) => other !== touch)
-  const concerned = CAPS.filter((cap) => (cap.channel ?? channel) === channel)
-  const on = (cap: (typeof CAPS)[number], other: Touch) =>
+    .flatMap((other) => other.touches.map((one) => ({ episode: other, touch: one })))
+    .filter((other) => other.touch !== touch)
+  const concerned = CAMPAIGNS[episode.campaign].caps.filter((cap) => (cap.channel ?? channel) === channel)
+  const on = (cap: Campaign['caps'][number], other: Touch) =>
     cap.channel === null ||
     (channelOf(other) === null ? other.step.channels.includes(cap.channel) : channelOf(other) === cap.channel)
-  const within = (cap: (typeof CAPS)[number]) =>
+  const within = (cap: Campaign['caps'][number]) =>
     others
+      .map((other) => other.touch)
       .filter((other) => on(cap, other))
       .flatMap((other) => {
         if (isUnderWay(other)) return [model.now]
@@ -43,7 +48,11 @@ export function capped(
   }
   for (const cap of concerned) {
     const ahead = others.filter(
-      (other) => isWaiting(model, other) && !batched.has(other) && on(cap, other) && rank(other, touch) < 0,
+      (other) =>
+        isWaiting(model, other) &&
+        !batched.has(other.touch) &&
+        on(cap, other.touch) &&
+        rank(other, placed) < 0,
     )
     if (ahead.length >= cap.count - within(cap).length)
       return later(touch, model.now + YIELD, 'outranked', 'too_late')
@@ -51,7 +60,9 @@ export function capped(
   return undefined
 }
 
-export const rank = (a: Touch, b: Touch) => a.plannedFor - b.plannedFor
+export const rank = (a: Placed, b: Placed) =>
+  CAMPAIGNS[b.episode.campaign].priority - CAMPAIGNS[a.episode.campaign].priority ||
+  a.touch.plannedFor - b.touch.plannedFor
 
 /** Being sent, reserved by a batch that will, or to be tried again because it may be out. */
 const isUnderWay = (touch: Touch) =>
@@ -60,16 +71,17 @@ const isUnderWay = (touch: Touch) =>
   (touch.doubtedBy !== null && isOpen(touch))
 
 /** Nothing is to go by mail now: that is switched off, or its server is away and left alone. */
-export function isClosed({ paused, absence, now }: Model): boolean {
-  return paused.has('email') || (absence !== null && absence.until > now)
+export function isClosed({ mailPaused, absence, now }: Model): boolean {
+  return mailPaused || (absence !== null && absence.until > now)
 }
 
 /** Due, and open to be dispatched; or in a batch that has not come to it. */
-function isWaiting(model: Model, { state, dueAt, step, doubtedBy }: Touch): boolean {
+function isWaiting(model: Model, { episode, touch }: Placed): boolean {
+  const { state, dueAt, step, doubtedBy } = touch
   if (doubtedBy !== null) return false
   if (state === 'claimed') return true
-  if ((state !== 'planned' && state !== 'queued') || dueAt > model.now || model.paused.has('campaign'))
-    return false
+  if ((state !== 'planned' && state !== 'queued') || dueAt > model.now) return false
+  if (model.courses[episode.campaign].state !== 'on') return false
   return !(isClosed(model) && step.channels.every((name) => name === 'email'))
 }
 
@@ -127,8 +139,8 @@ export interface Shares {
   liability: number
 }
 
-function spentOf(model: Model, kind: keyof Asked): number {
-  const { now, bookings } = model
+function spentOf(model: Model, campaign: CampaignName, kind: keyof Asked): number {
+  const { now } = model
   if (kind === 'liability') {
     const outstanding = everyEpisode(model)
       .flatMap(({ grants }) => grants)
@@ -136,6 +148,7 @@ function spentOf(model: Model, kind: keyof Asked): number {
     return outstanding.reduce((sum, { offer }) => sum + OFFERS[offer].expected, 0)
   }
   const today = Math.floor(now / DAY)
+  const bookings = model.bookings.filter((booking) => booking.campaign === campaign)
   return bookings.reduce((sum, { at, amount }) => (Math.floor(at / DAY) === today ? sum + amount : sum), 0)
 }
 
@@ -153,7 +166,7 @@ function heldOf(model: Model, kind: keyof Asked, mine: ReadonlySet<Grant>): numb
 /** What is held for a message, or why there is nothing left for it. */
 export function shared(
   model: Model,
-  { touch }: Placed,
+  { episode: { campaign }, touch }: Placed,
   what: {
     readonly channel: ChannelName
     readonly promised: Promised | null
@@ -164,13 +177,15 @@ export function shared(
 ): { readonly held: Asked; readonly short?: Verdict } {
   const { channel, promised, shares, mine } = what
   const { offer } = touch.step
+  const { budgets } = CAMPAIGNS[campaign]
+  if (!budgets) return { held: { spend: 0, liability: 0 } }
   const asked: Asked = {
     spend: channel === 'email' ? PRICE : 0,
     liability: promised?.fresh && offer ? OFFERS[offer].expected : 0,
   }
   const kinds = offer ? (['spend', 'liability'] as const) : (['spend'] as const)
   const lacking = kinds.flatMap((kind) => {
-    const left = BUDGETS[kind] - spentOf(model, kind) - shares[kind]
+    const left = budgets[kind] - spentOf(model, campaign, kind) - shares[kind]
     const free = left - heldOf(model, kind, mine)
     if (asked[kind] <= Math.max(0, free)) return []
     return [{ kind, held: asked[kind] <= Math.max(0, left) }]

@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
-import { DAY, HOUR } from './campaign.ts'
+import { type CampaignName, DAY, GRACE, HOUR, isOdd } from './campaign.ts'
+import { CAMPAIGNS, NAMES } from './campaigns.ts'
 import type { Command } from './command.ts'
 import type { ShopMode } from './crediting.ts'
 import { die, hang, hangInShop, loseQueue, sweepNow, wakeOne, wakeUp } from './fault-commands.ts'
@@ -17,7 +18,9 @@ import {
   choose,
   comeBack,
   doSomething,
+  endForGood,
   forget,
+  idle,
   moveIn,
   rollBack,
   runNow,
@@ -35,8 +38,8 @@ const often = <T>(times: number, arbitrary: T): T[] => Array.from({ length: time
 /** Everything is let go on, until nothing is left: every touchpoint ends. */
 export async function drain(model: Model, real: Real): Promise<void> {
   for (const worker of [...model.hanging]) await wakeOne(model, real, worker)
-  if (model.paused.has('campaign')) await turn('campaign').run(model, real)
-  if (model.paused.has('email')) await turn('email').run(model, real)
+  for (const name of NAMES) if (model.courses[name].state === 'paused') await turn(name).run(model, real)
+  if (model.mailPaused) await turn('email').run(model, real)
   await sweepNow.run(model, real)
   for (const pause of [HOUR, DAY, 3 * DAY]) {
     await work().run(model, real)
@@ -46,6 +49,11 @@ export async function drain(model: Model, real: Real): Promise<void> {
   do await work().run(model, real)
   while (due(model).length > 0)
   await sweepNow.run(model, real)
+  // What came back after its campaign was stopped ends with its episode.
+  if (NAMES.some((name) => model.courses[name].state === 'stopped')) {
+    await advance(Math.max(...NAMES.map((name) => CAMPAIGNS[name].window)) + GRACE).run(model, real)
+    await idle.run(model, real)
+  }
   expect(model.episodes.flatMap((episode) => episode.touches).filter(isOpen)).toEqual([])
   await checkCounts(real)
   // Nothing is under way, and nothing is held for it.
@@ -59,18 +67,23 @@ export async function drain(model: Model, real: Real): Promise<void> {
 async function checkCounts({ shop }: Real): Promise<void> {
   const differing = await rows(
     shop.database,
-    sql`SELECT channel, counted.sent AS counted, recorded.sent AS recorded
-      FROM (SELECT channel, sum(sent) AS sent FROM send_counts GROUP BY channel) counted
-      FULL JOIN (SELECT channel, count(*) AS sent FROM touchpoint_records
-        WHERE state IN ('sent', 'uncertain') AND channel IS NOT NULL GROUP BY channel) recorded USING (channel)
+    sql`SELECT campaign, channel, counted.sent AS counted, recorded.sent AS recorded
+      FROM (SELECT campaign, channel, sum(sent) AS sent FROM send_counts GROUP BY campaign, channel) counted
+      FULL JOIN (SELECT campaign, channel, count(*) AS sent FROM touchpoint_records JOIN steps USING (step_id)
+        WHERE state IN ('sent', 'uncertain') AND channel IS NOT NULL GROUP BY campaign, channel) recorded
+        USING (campaign, channel)
       WHERE coalesce(counted.sent, 0) <> coalesce(recorded.sent, 0)`,
   )
   expect(differing).toEqual([])
 }
 
-/** The first version and some people. */
-export const beginning: readonly Command[] = [
-  applyNext,
+/**
+ * The first versions and some people, who are taken in: every story has messages to be sent from its beginning.
+ * @param text which one of the second campaign comes first
+ */
+export const beginning = (text: number): readonly Command[] => [
+  applyNext('game'),
+  applyNext('encore', text),
   signUp([
     { days: 4, email: 0, named: true },
     { days: 4, email: 0, named: false },
@@ -87,16 +100,16 @@ export const beginning: readonly Command[] = [
     ],
     true,
   ),
+  runNow('game', 1),
+  // Where they share no group, many are in both.
+  ...(isOdd(text) ? [] : [runNow('encore', 1)]),
 ]
-
-/** Takes them in: every story has messages to be sent from its beginning. */
-export const firstRun: Command = runNow(1)
 
 /** More than there is for: a stock of two, and a day's money for three letters. */
 export const crowd: readonly Command[] = [
   signUp(Array.from({ length: 32 }, (_, no) => ({ days: no % 2 ? 9 : 20, email: 0, named: true }))),
   advance(DAY),
-  runNow(1),
+  runNow('game', 1),
   // What waits for another day gives back its place in the provider's rate to the next ones.
   ...often(3, work()),
   advance(DAY),
@@ -105,7 +118,7 @@ export const crowd: readonly Command[] = [
 
 const entering = (number: number): Command[] => [
   signUp(Array.from({ length: number }, () => ({ days: 4, email: 0, named: true }))),
-  runNow(1),
+  runNow('game', 1),
 ]
 
 /** The mail server says of some addresses that they do not exist, a day later again, and takes others' mail in between. */
@@ -117,6 +130,23 @@ export const refusals: readonly Command[] = [
   work(),
   advance(DAY - 4 * HOUR),
   ...often(4, [work({ mode: 'rejected' }), advance(HOUR)]).flat(),
+]
+
+/** Whoever one campaign of the group has, the other takes in as soon as their time is over, whenever the first runs again. */
+export const turns: readonly Command[] = [
+  runNow('encore', 1),
+  work(),
+  advance(CAMPAIGNS.game.window + GRACE),
+  signUp([
+    { days: 6, email: 1, named: true },
+    { days: 8, email: 0, named: true },
+  ]),
+  runNow('encore', 1),
+  runNow('game', 1),
+  work(),
+  advance(CAMPAIGNS.encore.window + GRACE),
+  runNow('game', 1),
+  work(),
 ]
 
 const who = fc.nat({ max: 30 })
@@ -137,13 +167,17 @@ const signingUp = fc
   .map(([them, elsewhere]) => signUp(them, elsewhere))
 const movingIn = fc.tuple(who, fc.option(who, { freq: 4 })).map(([from, to]) => moveIn(from, to))
 const comingBack = fc.tuple(who, fc.constantFrom(0, 0, 2)).map(([one, ago]) => comeBack(one, ago))
-const running = fc.constantFrom(1, 1, 2).map(runNow)
+const campaign = fc.constantFrom<CampaignName>('game', 'game', 'encore')
+const either = fc.constantFrom(...NAMES)
+const by = fc.constantFrom(1, 1, 2)
+const running = fc.tuple(campaign, by).map(([name, schedulers]) => runNow(name, schedulers))
 const working = fc
   .record({ mode, shop, times: fc.constantFrom(1, 1, 2), dispatchers: fc.constantFrom(1, 1, 2) })
   .map(work)
 const dying = fc.tuple(fc.constantFrom(0, 2, 4), fc.boolean()).map(([marked, handed]) => die(marked, handed))
 
-const rollingBack = fc.option(fc.nat({ max: 5 })).map(rollBack)
+const applying = campaign.map((name) => applyNext(name))
+const rollingBack = fc.tuple(campaign, fc.option(fc.nat({ max: 5 }))).map(([name, to]) => rollBack(name, to))
 const choosing = fc
   .tuple(
     who,
@@ -167,9 +201,9 @@ const anything: fc.Arbitrary<Command>[] = [
   comingBack,
   who.map(sameAgain),
   who.map(unsubscribe),
-  fc.constantFrom<'campaign' | 'email'>('campaign', 'email').map(turn),
-  ...often(4, running),
-  fc.constant(applyNext),
+  fc.constantFrom<CampaignName | 'email'>('game', 'encore', 'email', 'email').map(turn),
+  ...often(5, running),
+  applying,
   rollingBack,
   choosing,
   who.map(forget),
@@ -192,7 +226,7 @@ const givingAndTaking: fc.Arbitrary<Command>[] = [
   who.map(forget),
   ...often(4, comingBack),
   ...often(2, running),
-  fc.constant(applyNext),
+  applying,
   ...often(4, working),
   dying,
   ...often(2, fc.constant(sweepNow)),
@@ -202,9 +236,31 @@ const givingAndTaking: fc.Arbitrary<Command>[] = [
   who.map(returnMeanwhile),
 ]
 
-/** Stories of either kind. */
-export const stories = fc.oneof(
-  ...[anything, givingAndTaking].map((commands) =>
-    fc.noBias(fc.commands(commands, { maxCommands: 45, size: 'max' })),
+/** Two campaigns at their work, for people who come, come back and turn out to be one. */
+const sideBySide: fc.Arbitrary<Command>[] = [
+  ...often(4, hours(12, 24, 24, 96, 240, 480)),
+  signingUp,
+  ...often(2, movingIn),
+  ...often(2, comingBack),
+  ...often(
+    5,
+    fc.tuple(either, by).map(([name, schedulers]) => runNow(name, schedulers)),
   ),
+  either.map((name) => applyNext(name)),
+  either.map(turn),
+  fc.constantFrom<CampaignName>('game', 'encore', 'encore').map(endForGood),
+  fc.constant(idle),
+  choosing,
+  who.map(forget),
+  ...often(4, working),
+]
+
+const told = (commands: fc.Arbitrary<Command>[]) =>
+  fc.noBias(fc.commands(commands, { maxCommands: 45, size: 'max' }))
+
+/** Stories of any kind. */
+export const stories = fc.oneof(
+  { weight: 2, arbitrary: told(anything) },
+  { weight: 2, arbitrary: told(givingAndTaking) },
+  { weight: 1, arbitrary: told(sideBySide) },
 )

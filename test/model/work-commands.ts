@@ -63,7 +63,10 @@ async function placesOf(
     if (!wanted.has(row.id)) continue
     const placed = takeable.find(
       ({ episode, touch }) =>
-        episode.contact.name === row.contact && episode.no === row.no && touch.step.id === row.step,
+        episode.campaign === row.campaign &&
+        episode.contact.name === row.contact &&
+        episode.no === row.no &&
+        touch.step.id === row.step,
     )
     if (!placed) throw new Error(`${row.contact}#${row.no} ${row.step} was dispatched, though it was not due`)
     found.set(row.id, placed)

@@ -163,7 +163,7 @@ export function finish(
   end(model, touch, outcome, null)
   touch.settledAt = model.now
   touch.holder = 0
-  charge(model, touch)
+  charge(model, { episode, touch })
   keepPromise({ episode, touch }, worker)
 }
 
@@ -172,9 +172,9 @@ function keepPromise({ episode: { grants }, touch }: Placed, worker: number): vo
   for (const one of grants) if (one.touch === touch && one.worker === worker) grant(one)
 }
 
-function charge(model: Model, touch: Touch): void {
+function charge(model: Model, { episode: { campaign }, touch }: Placed): void {
   const price = touch.channel === 'email' ? PRICE : 0
-  if (price > touch.spent) model.bookings.push({ at: model.now, amount: price - touch.spent })
+  if (price > touch.spent) model.bookings.push({ campaign, at: model.now, amount: price - touch.spent })
   touch.spent = price
 }
 
@@ -194,7 +194,7 @@ export function sweep(model: Model): void {
           end(model, touch, 'uncertain', null)
           touch.settledAt = model.now
           // Its price is not known: what was held for it is booked.
-          if (model.holds.get(touch.holder)?.spend) charge(model, touch)
+          if (model.holds.get(touch.holder)?.spend) charge(model, { episode, touch })
         }
       }
     }
@@ -215,7 +215,7 @@ export function wake(model: Model, worker: number): void {
         // Given up by the sweeper, and now it is known.
         touch.state = 'sent'
         countTried(model, worker)
-        charge(model, touch)
+        charge(model, placed)
       } else if (touch.state === 'claimed') goOn(model, placed, touch.channel ?? 'email', worker)
       touch.holder = 0
     }
@@ -230,9 +230,10 @@ export function wake(model: Model, worker: number): void {
 
 /** What a worker that hung had still to send, goes unless it is switched off by now. */
 export function goOn(model: Model, placed: Placed, channel: ChannelName, worker: number): void {
-  const { person } = placed.episode.contact
-  const unwanted = refuses(choiceOf(model, person), channel, model.now)
-  if (unwanted || model.paused.has('campaign') || (channel === 'email' && model.paused.has('email'))) {
+  const { campaign, contact } = placed.episode
+  const unwanted = refuses(choiceOf(model, contact.person), channel, model.now)
+  const off = model.courses[campaign].state !== 'on' || (channel === 'email' && model.mailPaused)
+  if (unwanted || off) {
     release(placed.touch)
     placed.touch.dueAt = model.now
   } else finish(model, placed, channel, { mode: 'sent', worker })

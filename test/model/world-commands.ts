@@ -1,17 +1,25 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
+import {
+  pause as pauseReally,
+  resume as resumeReally,
+  stop as stopReally,
+} from '../../src/config/switches.ts'
 import { ANYTHING, recordChoice } from '../../src/contacts/preferences.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { STRIPE_WIDTH } from '../../src/database/stripes.ts'
+import { recordStop } from '../../src/outcomes/silence.ts'
 import { eraseEverywhere } from '../../src/service/privacy.ts'
-import { campaignSource, DAY, HOUR } from './campaign.ts'
+import { ageIdle } from '../../src/service/ticks.ts'
+import { type CampaignName, DAY, HOUR } from './campaign.ts'
+import { CAMPAIGNS, NAMES } from './campaigns.ts'
 import { recordChosen } from './choices.ts'
 import { command, pick, started } from './command.ts'
 import { erase, isErasable } from './erasure.ts'
-import { type Contact, isPending, type Model, textOf } from './model.ts'
-import { act, relink, suppress } from './people.ts'
+import { type Contact, type Course, isPending, type Model, textOf } from './model.ts'
+import { act, relink, stop, suppress } from './people.ts'
 import type { Real } from './real.ts'
-import { run } from './runs.ts'
+import { age, run } from './runs.ts'
 
 // What happens around the machine: time, files that come in, switches, versions, and the runs of the campaign.
 
@@ -199,44 +207,65 @@ export const unsubscribe = (who: number) =>
     started,
   )
 
-export const turn = (what: 'campaign' | 'email') =>
-  command(`${what} is paused or resumed`, async (model, real) => {
-    const [scope, name] = what === 'campaign' ? ['campaign', 'game'] : ['channel', 'email']
-    if (model.paused.has(what)) {
-      model.paused.delete(what)
-      await execute(real.shop.database, sql`DELETE FROM switches WHERE scope = ${scope}`)
-    } else {
-      model.paused.add(what)
-      await execute(
-        real.shop.database,
-        sql`INSERT INTO switches VALUES (${scope}, ${name}, 'paused', 'test', ${new Date(model.now)})`,
-      )
-    }
-  })
+export const turn = (what: CampaignName | 'email') =>
+  command(
+    `${what} is paused or resumed`,
+    async (model, real) => {
+      const { database, clock } = real.shop
+      const target = { scope: what === 'email' ? 'channel' : 'campaign', name: what } as const
+      const paused = what === 'email' ? model.mailPaused : model.courses[what].state === 'paused'
+      if (paused) await resumeReally(database, target)
+      else await pauseReally(database, target, { reason: 'test', clock })
+      if (what === 'email') model.mailPaused = !paused
+      else model.courses[what].state = paused ? 'on' : 'paused'
+    },
+    ({ courses }) => what === 'email' || courses[what].state !== 'stopped',
+  )
+
+export const endForGood = (campaign: CampaignName) =>
+  command(
+    `${campaign} is stopped`,
+    async (model, real) => {
+      const { database, clock } = real.shop
+      await stopReally(database, { scope: 'campaign', name: campaign }, { reason: 'test', clock })
+      await recordStop(database, clock.now(), campaign)
+      stop(model, campaign)
+    },
+    ({ courses }) => courses[campaign].state !== 'stopped',
+  )
+
+/** As the scheduler does each minute. */
+export const idle = command('time goes on for campaigns that are paused or stopped', async (model, real) => {
+  await ageIdle(real.shop.runtime)
+  for (const name of NAMES) if (model.courses[name].state !== 'on') age(model, name)
+  await learnEpisodes(model, real)
+})
 
 async function learnEpisodes(model: Model, real: Real): Promise<void> {
-  const found = await rows<{ contact: string; no: number; id: number }>(
+  const found = await rows<{ campaign: string; contact: string; no: number; id: number }>(
     real.shop.database,
-    sql`SELECT c.external_id AS contact, e.episode_no AS no, e.episode_id AS id
+    sql`SELECT e.campaign, c.external_id AS contact, e.episode_no AS no, e.episode_id AS id
       FROM episodes e JOIN contacts c USING (contact_id)`,
   )
-  for (const { contact, no, id } of found) {
-    const episode = model.episodes.find((one) => one.contact.name === contact && one.no === no)
+  for (const { campaign, contact, no, id } of found) {
+    const episode = model.episodes.find(
+      (one) => one.campaign === campaign && one.contact.name === contact && one.no === no,
+    )
     if (episode) episode.id = id
   }
 }
 
 /** @param schedulers how many run the same tick at the same moment */
-export const runNow = (schedulers: number) =>
-  command(`run by ${schedulers}`, async (model, real) => {
+export const runNow = (campaign: CampaignName, schedulers: number) =>
+  command(`${campaign} is run by ${schedulers}`, async (model, real) => {
     const results = await Promise.all(
-      Array.from({ length: schedulers }, () => real.shop.run('game', new Date(model.now))),
+      Array.from({ length: schedulers }, () => real.shop.run(campaign, new Date(model.now))),
     )
-    const again = model.ticks.has(model.now)
-    const answers = run(model)
+    const { state } = model.courses[campaign]
+    const answers = run(model, campaign)
     for (const result of results) {
       if (answers === undefined) {
-        expect(result.state).toBe(again && !model.paused.has('campaign') ? 'already_done' : 'paused')
+        expect(result.state).toBe(state === 'on' ? 'already_done' : state)
       } else if (result.state === 'done') {
         expect(result.answers).toEqual(answers)
         expect(result.considered).toBe(Object.values(answers).reduce((sum, count) => sum + count, 0))
@@ -245,31 +274,36 @@ export const runNow = (schedulers: number) =>
     await learnEpisodes(model, real)
   })
 
-function becomeNext(model: Model, text: number, original = model.version + 1): void {
-  model.version += 1
-  model.versions.set(model.version, { text, original })
+function becomeNext(course: Course, text: number, original = course.version + 1): void {
+  course.version += 1
+  course.versions.set(course.version, { text, original })
 }
 
-export const applyNext = command('another version is applied', async (model, real) => {
-  const text = textOf(model, model.version) + 1
-  expect(await real.shop.apply(campaignSource(text))).toBe(model.version + 1)
-  becomeNext(model, text)
-  // The same again is no new version.
-  expect(await real.shop.apply(campaignSource(text))).toBe(model.version)
-})
+/** @param text the number of its text; by default, the one after the current version’s */
+export const applyNext = (campaign: CampaignName, text?: number) =>
+  command(`another version of ${campaign} is applied`, async ({ courses }, real) => {
+    const course = courses[campaign]
+    const number = text ?? textOf(course, course.version) + 1
+    const source = CAMPAIGNS[campaign].source(number)
+    expect(await real.shop.apply(source)).toBe(course.version + 1)
+    becomeNext(course, number)
+    // The same again is no new version.
+    expect(await real.shop.apply(source)).toBe(course.version)
+  })
 
 /** @param to which of the versions there are; null: the one before the current, which may restore one itself */
-export const rollBack = (to: number | null) =>
+export const rollBack = (campaign: CampaignName, to: number | null) =>
   command(
-    `rollback to ${to === null ? 'the version before' : `version number ${to}`}`,
-    async (model, real) => {
-      const originalOf = (version: number) => model.versions.get(version)?.original ?? 0
+    `rollback of ${campaign} to ${to === null ? 'the version before' : `version number ${to}`}`,
+    async ({ courses }, real) => {
+      const course = courses[campaign]
+      const originalOf = (version: number) => course.versions.get(version)?.original ?? 0
       const target =
-        to === null ? originalOf(originalOf(model.version) - 1) : pick([...model.versions.keys()], to)
-      const done = real.shop.rollback('game', to === null ? undefined : target)
+        to === null ? originalOf(originalOf(course.version) - 1) : pick([...course.versions.keys()], to)
+      const done = real.shop.rollback(campaign, to === null ? undefined : target)
       if (!target) return await expect(done).rejects.toThrow('there is nothing before version')
-      expect(await done).toMatchObject({ version: model.version + 1, restores: target })
-      becomeNext(model, textOf(model, target), originalOf(target))
+      expect(await done).toMatchObject({ version: course.version + 1, restores: target })
+      becomeNext(course, textOf(course, target), originalOf(target))
     },
   )
 

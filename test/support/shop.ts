@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
 import { type RunResult, runCampaign } from '../../src/audience/run.ts'
 import type { Channel } from '../../src/channels/channel.ts'
 import { parseTemplates } from '../../src/channels/templates.ts'
@@ -9,7 +10,7 @@ import { environmentFrom } from '../../src/config/environment.ts'
 import { parseCampaign, readWorkspace } from '../../src/config/load.ts'
 import type { Workspace } from '../../src/config/workspace.ts'
 import { importActivity, importContacts, importSuppressions } from '../../src/contacts/import.ts'
-import type { Database } from '../../src/database/connect.ts'
+import { type Database, execute } from '../../src/database/connect.ts'
 import { openRuntime, type Runtime } from '../../src/service/runtime.ts'
 import type { Leases } from '../../src/touchpoints/lifecycle.ts'
 import { scratchDirectory } from './scratch.ts'
@@ -61,6 +62,21 @@ export function parseWorkspace(source = WORKSPACE): Workspace {
   return definition
 }
 
+/** As a replay keeps those of what it repeats: a campaign has its salt before its first version. */
+async function keepSalts(
+  database: Database,
+  { workspace, ...campaigns }: Readonly<Record<string, string>>,
+  now: Date,
+): Promise<void> {
+  await execute(database, sql`UPDATE settings SET value = ${workspace ?? ''} WHERE name = 'workspace_salt'`)
+  for (const [campaign, salt] of Object.entries(campaigns)) {
+    await execute(
+      database,
+      sql`INSERT INTO campaigns (campaign, current_version, salt, created_at) VALUES (${campaign}, 0, ${salt}, ${now})`,
+    )
+  }
+}
+
 export async function openShop(options: {
   database: Database
   clock: ManualClock
@@ -68,8 +84,11 @@ export async function openShop(options: {
   workspace?: string
   templates?: Readonly<Record<string, string>>
   leases?: Leases
+  /** By which the workspace and its campaigns draw, instead of new ones: what was drawn once is drawn again. */
+  salts?: Readonly<Record<string, string>>
 }): Promise<Shop> {
   const { database, clock } = options
+  if (options.salts) await keepSalts(database, options.salts, clock.now())
   const source = options.workspace ?? WORKSPACE
   const files = options.templates ?? TEMPLATES
   const workspace = parseWorkspace(source)
