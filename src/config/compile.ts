@@ -209,9 +209,11 @@ function saidBy(
   fallback: string | undefined,
 ): string[] {
   const own = ownTexts(name, channels)
-  // For everybody: a contact whose locale has no such text gets that of the first locale, whatever the segment.
+  // For everybody: a contact whose locale has no such text gets that of the first locale, or its language, whatever the
+  // segment.
+  const last = [fallback, fallback?.split('-')[0]]
   const isForAll = (text: string) =>
-    templates.segmentsOf(text).length === 0 && templates.texts(text).some(({ locale }) => locale === fallback)
+    templates.segmentsOf(text).length === 0 && templates.texts(text).some(({ locale }) => last.includes(locale))
   return own.every(isForAll) ? own : [name, ...own]
 }
 

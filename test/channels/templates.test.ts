@@ -57,6 +57,12 @@ describe('finding a template', () => {
   ] as const)('%s, %s → %s', ([locale, segment, text]) => {
     expect(set.find('a', { locale, segment })?.render(meta).text).toBe(text)
   })
+  it('finds the language of the first locale, and takes in what is written in it', () => {
+    const files = { 'a.en.hbs': say('en'), 'b.de.hbs': say('de {{> foot}}'), 'partials/foot.en.hbs': 'bye' }
+    const british = parseTemplates(files, { locales: ['en-GB', 'de'] })
+    expect(british.find('a', { locale: 'de' })?.render(meta).text).toBe('en')
+    expect(british.find('b', { locale: 'de' })?.render(meta).text).toBe('de bye')
+  })
   it('finds nothing of another name, and lists what there is', () => {
     expect(set.find('b', { locale: 'en' })).toBeUndefined()
     expect(set.names()).toEqual(['a'])
@@ -445,6 +451,13 @@ describe('problems', () => {
       'templates/a.fr.hbs warning the template `a` is missing in fr',
       'templates/a.zh-CN.hbs warning the template `a` is there only for vip in zh-CN, the first of `locales`: nobody else gets it but those who read en',
     ])
+  })
+
+  it('miss nothing where a country reads its language', () => {
+    expect(problemsOf({ 'a.en.hbs': withSubject('x') }, ['en-GB', 'en'])).toEqual([])
+    // Who reads fr-CA has no text of their own, and gets that of the first language.
+    const { problems } = parseTemplates({ 'a.en.hbs': withSubject('x') }, { locales: ['en-GB', 'fr-CA'] })
+    expect(problems().map(({ found }) => found)).toEqual(['contacts reading fr-CA get templates/a.en.hbs'])
   })
 
   it('say who gets a text that is missing in a language, and that nobody else does where it is the first', () => {

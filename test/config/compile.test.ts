@@ -11,6 +11,7 @@ function templatesFor(
   channel: string | string[],
   files: Record<string, string>,
   segments: Record<string, string> = {},
+  locales: [string, ...string[]] = ['en', 'zh-CN'],
 ) {
   const definition = campaign.parse({
     ...{ version: 1, campaign: 'autumn', title: 'Autumn', schedule: '0 9 * * *', holdout: '10%', segments },
@@ -19,8 +20,8 @@ function templatesFor(
   })
   const compiled = compileCampaign({
     ...{ definition, version: 1, salt: 's', templateSet: 'x', stepIds: new Map([['hello', 1]]) },
-    workspace: sampleWorkspace(),
-    templates: parseTemplates(files, { locales: ['en', 'zh-CN'] }),
+    workspace: { ...sampleWorkspace(), locales },
+    templates: parseTemplates(files, { locales }),
   })
   return compiled.tiers[0]?.steps[0]?.templates
 }
@@ -49,4 +50,6 @@ test('what only the e-mail prints keeps nobody from a push that has a text of it
   const { 'hello-push.en.hbs': text, ...mail } = files
   expect(factsFor('push', { ...mail, 'hello-push.zh-CN.hbs': text })).toEqual(['contact.first_name'])
   expect(factsFor('push', { ...mail, 'hello-push.en.regulars.hbs': text })).toEqual(['contact.first_name'])
+  // Who is written to in en-GB gets what is there in en.
+  expect(templatesFor('push', files, {}, ['en-GB'])?.get('everyone')?.facts).toEqual([])
 })

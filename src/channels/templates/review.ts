@@ -178,7 +178,8 @@ function missingLanguages(
     const own = templates.filter((source) => source.name === name)
     const general = own.filter(({ segment }) => segment === undefined)
     for (const locale of locales) {
-      if (general.some((source) => source.locale === locale)) continue
+      // Who reads en-GB reads what is there in en.
+      if (general.some((source) => localeChain(locale, undefined).includes(source.locale ?? ''))) continue
       const segments = own.filter((source) => source.locale === locale).map(({ segment }) => segment)
       const instead = localeChain(locale, locales[0])
         .map((each) => general.find((source) => source.locale === each))

@@ -139,10 +139,10 @@ function withoutFrontMatter(text: string): FrontMatter {
   return { entries: new Map(), body, linesBefore: 0, problems: [] }
 }
 
-/** The languages a text is looked for in, best first. */
+/** The languages a text is looked for in, best first: a locale before its language, the fallback likewise. */
 export function localeChain(locale: string, fallback: string | undefined): string[] {
-  const language = locale.split('-')[0] ?? locale
-  return [...new Set([locale, language, ...(fallback === undefined ? [] : [fallback])])]
+  const readers = fallback === undefined ? [locale] : [locale, fallback]
+  return [...new Set(readers.flatMap((each) => [each, each.split('-')[0] ?? each]))]
 }
 
 /** A layout or partial in a language, else the one that serves every language, else in the fallback. */
@@ -152,7 +152,8 @@ export function sharedSource(
   locale: string,
   fallback: string | undefined,
 ): Source | undefined {
-  for (const wanted of [...localeChain(locale, undefined), undefined, fallback]) {
+  const last = fallback === undefined ? [] : localeChain(fallback, undefined)
+  for (const wanted of [...localeChain(locale, undefined), undefined, ...last]) {
     const found = sources.find((source) => source.name === name && source.locale === wanted)
     if (found) return found
   }
