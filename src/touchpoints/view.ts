@@ -36,14 +36,16 @@ export function viewContact(
 }
 
 /** The contact's locale if there is one, else one of the same language, else the first. */
-function resolveLocale(wanted: string | null, locales: readonly string[]): string {
+function resolveLocale(locale: string | null, locales: readonly string[]): string {
   const first = locales[0] ?? 'en'
-  if (wanted === null) return first
-  if (locales.includes(wanted)) return wanted
-  const language = wanted.split('-')[0]?.toLowerCase()
+  if (locale === null) return first
+  if (locales.includes(locale)) return locale
+  // Shops and phones write de_DE, too.
+  const wanted = locale.replaceAll('_', '-').toLowerCase()
+  const language = wanted.split('-')[0]
   return (
-    locales.find((locale) => locale.toLowerCase() === wanted.toLowerCase()) ??
-    locales.find((locale) => locale.split('-')[0]?.toLowerCase() === language) ??
+    locales.find((each) => each.toLowerCase() === wanted) ??
+    locales.find((each) => each.split('-')[0]?.toLowerCase() === language) ??
     first
   )
 }
