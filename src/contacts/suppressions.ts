@@ -28,6 +28,9 @@ const REASONS: Readonly<Record<string, readonly string[]>> = {
   manual: ['manual', 'manualsuppression', 'usersuppressed'],
 }
 
+/** What a list of everybody says of those who may be written to, in the same spelling. */
+const WELCOME: readonly string[] = ['subscribed', 'active', 'optin', 'optedin']
+
 export interface SuppressionRow {
   readonly addresses: readonly { readonly kind: IdentifierKind; readonly address: string }[]
   readonly reason: string
@@ -63,6 +66,9 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
     if (addresses.length === 0) return unread[0]?.alone ?? 'there is neither e-mail nor phone'
     for (const { said } of unread) warn(said)
     const said = text('reason', values)
+    if (WELCOME.includes(lettersOf(said))) {
+      return `reason: "${said}" is said of whom one may write to; a list of both goes by import consents`
+    }
     const known = said === '' ? 'manual' : reasonOf(said)
     // Whoever is on the list is on it, by whatever words another system says why.
     if (known === undefined) warn(`kept as manual: "${said}" is none of ${Object.keys(REASONS).join(', ')}`)
@@ -75,8 +81,12 @@ export function suppressionReader(getters: Getters, moments: MomentReading): Sup
 }
 
 function reasonOf(said: string): string | undefined {
-  const word = said.toLowerCase().replaceAll(/[^a-z]/g, '')
+  const word = lettersOf(said)
   return Object.keys(REASONS).find((reason) => REASONS[reason]?.includes(word))
+}
+
+function lettersOf(said: string): string {
+  return said.toLowerCase().replaceAll(/[^a-z]/g, '')
 }
 
 /**

@@ -76,6 +76,28 @@ it('keeps the good address of a row, and tells of the other', async () => {
   })
 })
 
+it('takes nobody of whom a list of everybody says that they are subscribed', async () => {
+  const database = await emptiedDatabase()
+  const path = file(
+    's.csv',
+    `email,reason
+ann@shop.example,subscribed
+bob@shop.example,Opted-In
+cid@shop.example,unsubscribed
+dan@shop.example,Non-Subscribed
+`,
+  )
+  expect(await importSuppressions(database, path, options())).toMatchObject({
+    ...{ inserted: 2, rejected: 2, warnings: 1 },
+    reasons: [
+      {
+        ...{ rows: 2, line: 2 },
+        reason: 'reason: … is said of whom one may write to; a list of both goes by import consents',
+      },
+    ],
+  })
+})
+
 it('takes an address whatever another system calls the reason, and none that is masked', async () => {
   const database = await emptiedDatabase()
   const path = file(

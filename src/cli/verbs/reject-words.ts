@@ -120,6 +120,10 @@ const OF_FIELDS: Patterns = [
     /^(.*) is what shops write for all their guests, .*$/s,
     '$1 是商店系统给所有游客的编号，会合并为同一联系人；请为每位游客导出各自的编号',
   ],
+  [
+    /^(.*) is said of whom one may write to; .*$/s,
+    '$1 表示可以联系；同时含退订与订阅者的名单请用 import consents 导入',
+  ],
   [/^(.*) is what programs write for nothing$/s, '$1 是程序表示“空”的写法'],
   [/^(.*) is a formula that failed in a spreadsheet$/s, '$1 是电子表格中出错的公式'],
   [/^(.*) is a step in a path, and no id$/s, '$1 是路径中的一级，不能用作编号'],

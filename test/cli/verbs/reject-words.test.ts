@@ -53,6 +53,10 @@ test.each([
     '按 manual 导入：… 不在可选值之中：complaint、manual',
   ],
   [
+    'reason: "subscribed" is said of whom one may write to; a list of both goes by import consents',
+    'reason：… 表示可以联系；同时含退订与订阅者的名单请用 import consents 导入',
+  ],
+  [
     'message_id: "#1001" is that of another event, of type order; give each an id of its own',
     'message_id：… 已属于另一事件（类型 order），请使用各自的编号',
   ],
