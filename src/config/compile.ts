@@ -213,7 +213,8 @@ function saidBy(
   // segment.
   const last = [fallback, fallback?.split('-')[0]]
   const isForAll = (text: string) =>
-    templates.segmentsOf(text).length === 0 && templates.texts(text).some(({ locale }) => last.includes(locale))
+    templates.segmentsOf(text).length === 0 &&
+    templates.texts(text).some(({ locale }) => last.includes(locale))
   return own.every(isForAll) ? own : [name, ...own]
 }
 
