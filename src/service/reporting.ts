@@ -131,11 +131,12 @@ export async function readSheet(
  * @throws WinbackError `contact.unknown`, naming the nearest external ids there are
  */
 export async function readStory(
-  { database, book }: Pick<Runtime, 'database' | 'book'>,
-  question: Omit<TimelineQuestion, 'goalsOf'>,
+  { database, book, workspace }: Pick<Runtime, 'database' | 'book' | 'workspace'>,
+  question: Omit<TimelineQuestion, 'goalsOf' | 'activity'>,
 ): Promise<Timeline> {
   return await readTimeline(database, {
     ...question,
+    activity: workspace.activity,
     goalsOf: async (campaign, version) => (await book.text(campaign, version)).definition.goals ?? {},
   })
 }

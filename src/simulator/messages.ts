@@ -73,7 +73,7 @@ const TOLD: readonly TimelineEntry['kind'][] = ['opened', 'call', 'attempt', 'sh
 
 /** The contact's story as of `now`, less what is not about their messages. */
 export async function formatMessages(
-  runtime: Pick<Runtime, 'database' | 'book'>,
+  runtime: Pick<Runtime, 'database' | 'book' | 'workspace'>,
   question: { readonly externalId: string; readonly now: Date },
   style: TextStyle,
 ): Promise<string> {

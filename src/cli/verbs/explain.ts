@@ -65,8 +65,11 @@ async function runExplain(
   const style = textStyle(context, options.locale)
   const { book } = await openQuietRuntime(context)
   const { unmasked } = options
-  const timeline = await readStory({ database: context.database, book }, { externalId, now, unmasked })
   const workspace = context.loaded.definition
+  const timeline = await readStory(
+    { database: context.database, book, workspace },
+    { externalId, now, unmasked },
+  )
   const contactId = await findContact(context.database, externalId)
   const say = sayIn(speechOf({ locale: style.locale }))
   const considered = await considerEverywhere(context, say, book, contactId, now)

@@ -139,10 +139,13 @@ function activityText(entry: Of<'activity'>, speech: Speech): string {
       : en
         ? `, worth ${speech.money(entry.value)}`
         : `，金额 ${speech.money(entry.value)}`
-  if (entry.events === 1) return en ? `Activity: ${entry.type}${worth}.` : `活跃：${entry.type}${worth}。`
+  // What is kept and ends no silence is not called activity.
+  const name = entry.counts ? { en: 'Activity', zh: '活跃' } : { en: 'Event', zh: '事件' }
+  if (entry.events === 1)
+    return en ? `${name.en}: ${entry.type}${worth}.` : `${name.zh}：${entry.type}${worth}。`
   return en
-    ? `Activity: ${speech.count(entry.events)} × ${entry.type} from here to ${speech.moment(entry.last)}${worth}.`
-    : `活跃：${entry.type} ${speech.count(entry.events)} 次，至 ${speech.moment(entry.last)}${worth}。`
+    ? `${name.en}: ${speech.count(entry.events)} × ${entry.type} from here to ${speech.moment(entry.last)}${worth}.`
+    : `${name.zh}：${entry.type} ${speech.count(entry.events)} 次，至 ${speech.moment(entry.last)}${worth}。`
 }
 
 /** Of those who are not contacted, nothing was planned. */

@@ -38,6 +38,8 @@ export interface TimelineQuestion {
   readonly now: Date
   /** Addresses and numbers as they are. */
   readonly unmasked?: boolean | undefined
+  /** Types of events that count as being active; without them all do. */
+  readonly activity?: readonly string[] | undefined
   /** The goals of a version of a campaign, by name, the primary first; without it they have numbers alone. */
   readonly goalsOf?: ((campaign: string, version: number) => Promise<GoalEvents>) | undefined
 }
@@ -79,7 +81,12 @@ export interface PlannedStep {
 /** Something that happened, at `at`. */
 export type TimelineEntry =
   | { readonly kind: 'signed_up' | 'imported'; readonly at: Date }
-  | ({ readonly kind: 'activity'; readonly at: Date } & Omit<ActivityRow, 'era'>)
+  | ({
+      readonly kind: 'activity'
+      readonly at: Date
+      /** Ends a silence, as the workspace has it. */
+      readonly counts: boolean
+    } & Omit<ActivityRow, 'era'>)
   | ({ readonly kind: 'runs'; readonly at: Date } & RunsRow)
   | ({ readonly kind: 'opened'; readonly at: Date } & EpisodeRow)
   | ({
@@ -211,7 +218,10 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
   const channels = new Set(touchpoints.flatMap((touchpoint) => touchpoint.channels))
   const entries: TimelineEntry[] = [
     ...contactEntries(contact),
-    ...activity.map(({ era: _, ...row }): TimelineEntry => ({ kind: 'activity', at: row.first, ...row })),
+    ...activity.map(({ era: _, ...row }): TimelineEntry => {
+      const counts = question.activity?.includes(row.type) ?? true
+      return { kind: 'activity', at: row.first, counts, ...row }
+    }),
     ...dealings,
     ...runs.map((row): TimelineEntry => ({ kind: 'runs', at: row.first, ...row })),
     ...episodes.flatMap((episode) => episodeEntries(episode, now)),

@@ -230,6 +230,17 @@ describe('the timeline of a contact', () => {
     `)
   })
 
+  it('calls activity what the workspace counts as such, and nothing else', async () => {
+    const { entries } = await readTimeline(database, {
+      ...{ externalId: 'u-1001', now: day(1), activity: ['session'] },
+    })
+    const told = entries.filter((entry) => entry.kind === 'activity')
+    expect(told.map((entry) => entryText(entry, speechOf(english)))).toEqual([
+      'Activity: 2 × session from here to Dec 22, 2025, 08:00.',
+      'Event: order, worth CN¥120.00.',
+    ])
+  })
+
   it('says of a number that is nobody’s no word of mail', () => {
     const listed = { kind: 'suppressed', at: day(1), suppressedAt: day(1), reason: 'hard_bounce' } as const
     const [en, zh] = ['en', 'zh-CN'].map((locale) => speechOf({ locale, currency: 'CNY', timezone: 'UTC' }))
