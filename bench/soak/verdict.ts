@@ -182,7 +182,7 @@ export async function brokenRest(database: Database): Promise<string[]> {
 /** All of it, with the promises that hold of any database. */
 export async function judge(database: Database, providers: Providers): Promise<string[]> {
   return [
-    ...(await brokenPromises(database)),
+    ...(await brokenPromises(database, new Date())),
     ...(await brokenLimits(database)),
     ...(await brokenHandovers(database, providers)),
     ...(await brokenCredits(database, providers)),

@@ -135,7 +135,7 @@ export async function recordErasure(tx: Transaction, now: Date): Promise<void> {
  * Open episodes of one campaign with different arms are contaminated: no new touches, counted, kept in their arms.
  * With the same arm the later one falls silent, so that nobody gets every message twice; so does that of another campaign of
  * an exclusive group, whatever the arms. What their returns have released falls silent with them, though what silenced them
- * before stays.
+ * before stays. One whose time is over stays as it is and is in nobody's way, though its campaign has not ended it yet.
  */
 export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
   // Looked up once, and named in each statement: asked for by person, each would look through everybody's open episodes.
@@ -145,8 +145,9 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
         CROSS JOIN LATERAL (SELECT contact_id FROM contacts WHERE person_id = m.new_person OFFSET 0) c`,
   )
   const theirs = (contactId: SQL) => sql`${contactId} = ANY (${bigints(merged.map(({ id }) => id))})`
-  const open = (episode: SQL) =>
-    sql`${theirs(sql`${episode}.contact_id`)} AND ${episode}.ended_at IS NULL AND ${episode}.arm <> 'seed'`
+  const isLive = (episode: SQL) =>
+    sql`${episode}.ended_at IS NULL AND ${episode}.outcome_until > ${now} AND ${episode}.arm <> 'seed'`
+  const open = (episode: SQL) => sql`${theirs(sql`${episode}.contact_id`)} AND ${isLive(episode)}`
   // Locked first; the next statement decides on what it then sees.
   await execute(
     tx,
@@ -177,7 +178,7 @@ export async function recordMerges(tx: Transaction, now: Date): Promise<void> {
   )
   const earlier = sql`SELECT FROM contacts b JOIN episodes f USING (contact_id)
     WHERE b.person_id = o.person_id AND (f.campaign = e.campaign OR f.exclusive = e.exclusive)
-      AND f.ended_at IS NULL AND f.arm <> 'seed'
+      AND ${isLive(sql`f`)}
       AND (f.assigned_at, f.episode_id) < (e.assigned_at, e.episode_id)`
   /** Of a touchpoint or call whose episode is one of theirs and is so. */
   const among = (row: SQL, condition: SQL) => sql`${theirs(sql`${row}.contact_id`)}

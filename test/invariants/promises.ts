@@ -18,7 +18,7 @@ const WANTED = sql`(SELECT s.contact_id, s.episode_id, p.step_id
     FROM episodes e JOIN steps p ON p.campaign = e.campaign AND p.version = e.version AND p.tier = ${ON_RETURN}::text
     WHERE e.released_at IS NOT NULL)`
 
-const QUESTIONS: Readonly<Record<string, SQL>> = {
+const questions = (now: Date): Readonly<Record<string, SQL>> => ({
   'I1 once: a step of an episode has several touchpoints': sql`
     SELECT contact_id, episode_id, step_id FROM ${TOUCHES} t GROUP BY 1, 2, 3 HAVING count(*) > 1`,
   // What is settled is not at work either. A doubt that was cleared up has its record amended, not a second one.
@@ -49,10 +49,11 @@ const QUESTIONS: Readonly<Record<string, SQL>> = {
       AND (e.arm <> 'treated' OR e.returned_at IS NULL OR EXISTS (SELECT FROM stages s
         WHERE s.contact_id = e.contact_id AND s.episode_id = e.episode_id AND s.arm <> 'treated'))`,
   // By who is a person now: the later ones of those who were merged have fallen silent.
-  'one episode a person': sql`
-    SELECT c.person_id, e.campaign, count(*) FROM episodes e JOIN contacts c USING (contact_id)
-      WHERE e.ended_at IS NULL AND e.silenced_at IS NULL AND e.arm <> 'seed'
-      GROUP BY c.person_id, e.campaign HAVING count(*) > 1`,
+  'one episode a person, in a campaign and in a group': sql`
+    SELECT c.person_id, one, count(*) FROM episodes e JOIN contacts c USING (contact_id)
+      CROSS JOIN LATERAL (VALUES ('campaign ' || e.campaign), ('group ' || e.exclusive)) AS of(one)
+      WHERE e.ended_at IS NULL AND e.outcome_until > ${now} AND e.silenced_at IS NULL AND e.arm <> 'seed'
+      GROUP BY c.person_id, one HAVING count(*) > 1`,
   // What is under way, or came back from it, may still be there; what never was may not.
   'I4 returned means silent': sql`
     SELECT t.contact_id, t.touchpoint_id, t.state FROM touchpoints t JOIN episodes e USING (contact_id, episode_id)
@@ -64,11 +65,11 @@ const QUESTIONS: Readonly<Record<string, SQL>> = {
     WHERE coalesce(s.taken, 0) <> coalesce(g.granted, 0)`,
   'I7 stock: a code is two people’s': sql`
     SELECT code FROM grants WHERE code IS NOT NULL GROUP BY code HAVING count(*) > 1`,
-}
+})
 
 /** What is broken of the promises, with the first rows that show it; nothing where all hold. One question to the server. */
-export async function brokenPromises(session: Session): Promise<string[]> {
-  const asked = Object.entries(QUESTIONS).map(
+export async function brokenPromises(session: Session, now: Date): Promise<string[]> {
+  const asked = Object.entries(questions(now)).map(
     ([promise, question]) => sql`SELECT ${promise}::text AS promise, to_jsonb(broken) AS row
       FROM (SELECT * FROM (${question}) question LIMIT 5) broken`,
   )

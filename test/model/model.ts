@@ -1,4 +1,4 @@
-import type { CampaignName, ChannelName, OfferName, Step } from './campaign.ts'
+import { type CampaignName, type ChannelName, GRACE, type OfferName, type Step } from './campaign.ts'
 import { CAMPAIGNS } from './campaigns.ts'
 
 // What ought to be, in plain memory and without SQL: the rules of the pipeline written a second time, as simply as
@@ -195,6 +195,9 @@ export const welcomeOf = ({ courses }: Model, { campaign, version }: Pinned) =>
   CAMPAIGNS[campaign].welcome(textOf(courses[campaign], version))
 /** What was spent, promised and taken counts on, whoever is gone. */
 export const everyEpisode = ({ episodes, forgotten }: Model) => [...episodes, ...forgotten.episodes]
+/** Its time is, whether or not anything has ended it. */
+export const isOver = ({ now }: Model, { assignedAt, campaign }: Episode) =>
+  assignedAt + CAMPAIGNS[campaign].window + GRACE <= now
 export const silentSince = (contact: Contact) => contact.lastActiveAt ?? contact.signedUpAt
 export const isOpen = (touch: Touch) => ['planned', 'queued', 'claimed', 'sending'].includes(touch.state)
 export const isPending = (touch: Touch) => isOpen(touch) && touch.state !== 'sending'

@@ -8,6 +8,7 @@ import {
   end,
   everyEpisode,
   freePlace,
+  isOver,
   isPending,
   type Model,
   type Placed,
@@ -52,7 +53,9 @@ const nameOf = (group: readonly Contact[]) => Math.min(...group.map(({ id }) => 
 /** Arms are a campaign's own; and what there may be one of at a time, in a campaign or in a group, goes on by the earliest. */
 function mergePerson(model: Model, person: number): void {
   const open = model.episodes
-    .filter((episode) => episode.contact.person === person && episode.endedAt === null)
+    .filter(
+      (episode) => episode.contact.person === person && episode.endedAt === null && !isOver(model, episode),
+    )
     .sort((a, b) => a.assignedAt - b.assignedAt || a.id - b.id)
   for (const [place, episode] of open.entries()) {
     const { campaign, group } = episode

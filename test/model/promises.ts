@@ -15,7 +15,10 @@ import type { Real, Seen } from './real.ts'
 export const refused = new WeakSet<object>()
 
 export async function checkInvariants(real: Real, seen: Seen): Promise<void> {
-  const [broken, overspent] = await Promise.all([brokenPromises(real.shop.database), readOverspent(real)])
+  const [broken, overspent] = await Promise.all([
+    brokenPromises(real.shop.database, real.shop.clock.now()),
+    readOverspent(real),
+  ])
   expect([...broken, ...overspent]).toEqual([])
   checkMessages(real, seen)
   checkAccounts(real, seen)

@@ -1,10 +1,11 @@
 import { draw } from '../../src/audience/holdout.ts'
-import { type CampaignName, GRACE } from './campaign.ts'
+import type { CampaignName } from './campaign.ts'
 import { CAMPAIGNS, CONTROL } from './campaigns.ts'
 import {
   type Contact,
   cancel,
   type Episode,
+  isOver,
   ladderOf,
   type Model,
   plan,
@@ -60,9 +61,7 @@ const groupNow = ({ courses }: Model, campaign: CampaignName) =>
 
 function endOver(model: Model, which: (episode: Episode) => boolean): void {
   for (const episode of model.episodes) {
-    const { assignedAt, campaign, endedAt } = episode
-    if (endedAt !== null || assignedAt + CAMPAIGNS[campaign].window + GRACE > model.now || !which(episode))
-      continue
+    if (episode.endedAt !== null || !isOver(model, episode) || !which(episode)) continue
     cancel(model, episode, 'expired')
     episode.endedAt = model.now
     episode.endReason = endOf(episode)

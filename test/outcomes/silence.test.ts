@@ -217,6 +217,26 @@ describe('two persons that turn out to be one', () => {
     await merge(ended, [fourth, third])
     expect(await episodes(ended)).toMatchObject([{ contaminated: false }, { contaminated: false }])
   })
+
+  it.each(['test', 'other'])(
+    'go on in what an episode of %s that is over keeps nobody from',
+    async (campaign) => {
+      const pipeline = await open({ holdout: 0.5, definition: { exclusive: 'winback' } })
+      const [over, live] = await pair(pipeline, 'holdout', 'treated')
+      await pipeline.runNow()
+      await execute(
+        pipeline.database,
+        sql`UPDATE episodes SET campaign = ${campaign}, lapsed_at = lapsed_at - interval '40 days',
+          assigned_at = assigned_at - interval '40 days', outcome_until = ${START}
+        WHERE contact_id = ${over}`,
+      )
+      await merge(pipeline, [live, over])
+      expect(await episodes(pipeline)).toEqual([
+        { contact: over, arm: 'holdout', silencedBy: null, contaminated: false },
+        { contact: live, arm: 'treated', silencedBy: null, contaminated: false },
+      ])
+    },
+  )
 })
 
 describe('a suppression', () => {
