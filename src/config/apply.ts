@@ -2,7 +2,7 @@ import { relative, resolve } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { type Database, type Session, transaction } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
-import { inputsHash, shortHash, type TemplateFiles } from './inputs.ts'
+import { inputsHash, planHash, shortHash, type TemplateFiles } from './inputs.ts'
 import { type LoadedCampaign, type LoadedWorkspace, parseCampaign } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
 import {
@@ -31,14 +31,14 @@ export interface ApplyInput {
   readonly clock: Clock
   /** Who applies it, for the history. */
   readonly by: string
-  /** The hash a plan was shown with (its first digits will do): refused when the inputs are others by now. */
+  /** What {@link planHash} was of the plan (its first digits will do): refused when inputs or version are others by now. */
   readonly expectedPlan?: string | undefined
 }
 
 /**
  * Makes a checked campaign the version that new episodes open with. Nothing happens where the current version has the same
  * inputs. Open episodes keep the version they began with.
- * @throws WinbackError `plan.changed`
+ * @throws WinbackError `plan.changed`, `plan.overtaken`
  */
 export async function applyCampaign(database: Database, input: ApplyInput): Promise<Applied> {
   const { loaded, templateFiles, workspace } = input
@@ -48,11 +48,13 @@ export async function applyCampaign(database: Database, input: ApplyInput): Prom
     workspace: workspace.source,
     templates: templateFiles,
   })
-  assertPlan(inputs, input.expectedPlan)
+  const { expectedPlan } = input
+  if (expectedPlan !== undefined) assertHash(expectedPlan)
 
   return transaction(database, async (tx) => {
     await lockCampaign(tx, campaign)
     const current = await currentVersion(tx, campaign)
+    if (expectedPlan !== undefined) assertPlan(expectedPlan, { campaign, inputs, current })
     if (current?.inputs === inputs) {
       return { outcome: 'unchanged', campaign, version: current.version, previous: current.version, inputs }
     }
@@ -72,21 +74,43 @@ export async function applyCampaign(database: Database, input: ApplyInput): Prom
   })
 }
 
-function assertPlan(inputs: string, expected: string | undefined): void {
-  if (expected === undefined) return
-  if (!/^[0-9a-f]{12,64}$/.test(expected)) {
-    throw new WinbackError('plan.hash', `"${expected}" is not the hash of a plan`, {
-      remedy: 'Copy the twelve digits that `winback plan` prints.',
-    })
+function assertHash(expected: string): void {
+  if (/^[0-9a-f]{12,64}$/.test(expected)) return
+  throw new WinbackError('plan.hash', `"${expected}" is not the hash of a plan`, {
+    remedy: 'Copy the twelve digits that `winback plan` prints.',
+  })
+}
+
+/** What was planned over another version would take back, without a word, what was applied in between. */
+function assertPlan(
+  expected: string,
+  now: {
+    readonly campaign: string
+    readonly inputs: string
+    readonly current: { readonly version: number; readonly inputs: string } | undefined
+  },
+): void {
+  const { campaign, inputs, current } = now
+  const running = current?.version ?? 0
+  const madeOver = Array.from({ length: running + 1 }, (_, version) => version).find((version) =>
+    planHash(inputs, version).startsWith(expected),
+  )
+  const remedy = 'Run `winback plan` again and look at what it says.'
+  if (madeOver === undefined) {
+    throw new WinbackError(
+      'plan.changed',
+      `the campaign, the workspace or a template changed since plan ${shortHash(expected)}`,
+      { remedy, facts: { expected, found: planHash(inputs, running) } },
+    )
   }
-  if (inputs.startsWith(expected)) return
+  // Applied again, a plan has nothing left to do.
+  if (madeOver === running || current?.inputs === inputs) return
   throw new WinbackError(
-    'plan.changed',
-    `the campaign, the workspace or a template changed since plan ${shortHash(expected)}; they are ${shortHash(inputs)} now`,
-    {
-      remedy: 'Run `winback plan` again and look at what it says.',
-      facts: { expected, found: inputs },
-    },
+    'plan.overtaken',
+    `version ${running} of ${campaign} was applied since plan ${shortHash(expected)}, which ${
+      madeOver === 0 ? 'knew of none' : `shows what would change of version ${madeOver}`
+    }`,
+    { remedy, facts: { campaign, version: running } },
   )
 }
 

@@ -21,6 +21,14 @@ export function templatesHash(files: TemplateFiles): string {
   return digest(paths.flatMap((path) => [path.replaceAll('\\', '/'), canonical(files[path] ?? '')]))
 }
 
+/**
+ * Hash of a plan: of its inputs, and of the version that ran as it was made, for what a plan shows is what would change of it.
+ * @param over that version; null where none was ever applied
+ */
+export function planHash(inputs: string, over: number | null): string {
+  return digest([inputs, String(over ?? 0)])
+}
+
 /** The first twelve digits: enough for people to tell plans apart, and for `apply --plan`. */
 export function shortHash(hash: string): string {
   return hash.slice(0, 12)

@@ -67,10 +67,13 @@ export interface Desk {
   files(): Promise<{ readonly campaigns: readonly CampaignFile[]; readonly problems: readonly FileProblem[] }>
   /** @throws WinbackError for a campaign no file has */
   plan(campaign: string): Promise<DraftPlan>
-  /** @throws WinbackError `plan.changed` where a file is not what was planned */
+  /**
+   * @param plan over: the version that ran as it was made
+   * @throws WinbackError `plan.changed` where a file is not what was planned, `plan.overtaken` where another version runs
+   */
   apply(
     campaign: string,
-    inputs: string,
+    plan: { readonly inputs: string; readonly over: number | null },
     by: string,
   ): Promise<{ readonly version: number; readonly applied: boolean }>
   preview(

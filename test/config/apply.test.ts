@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
 import { applyCampaign, campaignHistory, rollbackCampaign } from '../../src/config/apply.ts'
 import { openCampaignBook } from '../../src/config/book.ts'
-import { inputsHash, shortHash, templatesHash } from '../../src/config/inputs.ts'
+import { inputsHash, planHash, shortHash, templatesHash } from '../../src/config/inputs.ts'
 import { parseCampaign } from '../../src/config/load.ts'
 import { pause, readSwitches, resume, stop } from '../../src/config/switches.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
@@ -77,9 +77,8 @@ describe('apply', () => {
 
   test('a plan that is no longer true is refused, and nothing is written', async () => {
     const { inputs } = await applyCampaign(database, input())
-    await expect(
-      applyCampaign(database, input('Other', { expectedPlan: shortHash(inputs) })),
-    ).rejects.toMatchObject({
+    const expectedPlan = shortHash(planHash(inputs, 1))
+    await expect(applyCampaign(database, input('Other', { expectedPlan }))).rejects.toMatchObject({
       code: 'plan.changed',
       remedy: 'Run `winback plan` again and look at what it says.',
     })
@@ -87,9 +86,34 @@ describe('apply', () => {
       code: 'plan.hash',
     })
     expect(await count('campaign_versions')).toBe(1)
-    expect(
-      await applyCampaign(database, input('Graded recall', { expectedPlan: shortHash(inputs) })),
-    ).toMatchObject({ outcome: 'unchanged' })
+    expect(await applyCampaign(database, input('Graded recall', { expectedPlan }))).toMatchObject({
+      outcome: 'unchanged',
+    })
+  })
+
+  test('a plan is refused where another version was applied since: it would take that one back', async () => {
+    const hashOf = (title: string) => {
+      const campaign = CAMPAIGN_YAML.replace('title: Graded recall', `title: ${title}`)
+      return inputsHash({ campaign, workspace: WORKSPACE_YAML, templates: files })
+    }
+    const planned = (title: string, over: number | null) =>
+      applyCampaign(database, input(title, { expectedPlan: shortHash(planHash(hashOf(title), over)) }))
+    expect(await planned('A', null)).toMatchObject({ outcome: 'applied', version: 1 })
+    const first = planned('B', null)
+    await expect(first).rejects.toMatchObject({
+      code: 'plan.overtaken',
+      message: expect.stringMatching(/^version 1 of graded was applied since plan \w+, which knew of none$/),
+    })
+    expect(await planned('B', 1)).toMatchObject({ outcome: 'applied', version: 2 })
+    await expect(planned('C', 1)).rejects.toMatchObject({
+      code: 'plan.overtaken',
+      message: expect.stringMatching(/version 2 of graded .* what would change of version 1$/),
+      remedy: 'Run `winback plan` again and look at what it says.',
+      facts: { campaign: 'graded', version: 2 },
+    })
+    // The same again, as where the answer was lost.
+    expect(await planned('B', 1)).toMatchObject({ outcome: 'unchanged', version: 2 })
+    expect(await count('campaign_versions')).toBe(2)
   })
 
   test('many at once: each change is one version, the same change is made once', async () => {

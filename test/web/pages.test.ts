@@ -163,8 +163,8 @@ const desk: Desk = {
     changed: true,
     figures: { ...PLAN, samples: PLAN.samples.map((each) => ({ ...each, contactId: sampled })) },
   }),
-  apply: async (_campaign, inputs, by) => {
-    applied.push(`${inputs} by ${by}`)
+  apply: async (_campaign, { inputs, over }, by) => {
+    applied.push(`${inputs} over ${over} by ${by}`)
     await meanwhile()
     return { version: 2, applied: true }
   },
@@ -676,7 +676,7 @@ test('with two who may approve, the other one approves the very hash that was pl
   expect(applied).toEqual([])
   await post('/campaigns/spring/decide', 'admin', fields)
   await post('/campaigns/spring/decide', 'admin', fields)
-  expect(applied).toEqual([`${INPUTS} by admin`])
+  expect(applied).toEqual([`${INPUTS} over 1 by admin`])
   const entries = await rows<{ actor: string; action: string }>(
     database,
     sql`SELECT actor, action FROM audit WHERE about = 'campaign spring' ORDER BY audit_id DESC LIMIT 2`,

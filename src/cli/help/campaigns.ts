@@ -24,8 +24,8 @@ export const CAMPAIGNS: Readonly<Record<string, string>> = {
   'Make campaign files the versions that run': '应用活动文件，作为运行中的版本',
   'Whoever is taken in from now on gets the new version; who is under way keeps the one they began with.':
     '此后纳入的联系人使用新版本，进行中的沿用原版本。',
-  'With --plan, refuses when the campaign, the workspace or a template is no longer what the plan showed.':
-    '加上 --plan 时，如果活动、工作区或模板与计划所示不一致，则拒绝应用。',
+  'With --plan, refuses when the campaign, the workspace or a template is no longer what the plan showed, or another version runs by now.':
+    '加上 --plan 时，如果活动、工作区或模板与计划所示不一致，或此后已应用其他版本，则拒绝应用。',
   'the hash `winback plan` printed': '`winback plan` 给出的哈希',
   'every campaign of the workspace that changed': '工作区中有变化的全部活动',
   'exactly what `winback plan` showed': '只应用 `winback plan` 展示过的内容',

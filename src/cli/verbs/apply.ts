@@ -25,7 +25,7 @@ export function apply(start: Start): Command {
     summary: 'Make campaign files the versions that run',
     description:
       'Whoever is taken in from now on gets the new version; who is under way keeps the one they began with.\n' +
-      'With --plan, refuses when the campaign, the workspace or a template is no longer what the plan showed.',
+      'With --plan, refuses when the campaign, the workspace or a template is no longer what the plan showed, or another version runs by now.',
     examples: [
       ['winback apply', 'every campaign of the workspace that changed'],
       ['winback apply graded-recall --plan 3f9c2a71b04e', 'exactly what `winback plan` showed'],

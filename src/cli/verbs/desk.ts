@@ -1,6 +1,6 @@
 import { basename } from 'node:path'
 import { applyCampaign } from '../../config/apply.ts'
-import { inputsHash } from '../../config/inputs.ts'
+import { inputsHash, planHash } from '../../config/inputs.ts'
 import { isEdited, type LoadedCampaign } from '../../config/load.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { WinbackError } from '../../errors.ts'
@@ -74,7 +74,7 @@ export function openDesk(context: DatabaseContext): Desk {
         figures: keep(plan, context.loaded.definition),
       }
     },
-    apply: async (campaign, inputs, by) => {
+    apply: async (campaign, { inputs, over }, by) => {
       const { templates, loaded } = await open(campaign)
       const { version, outcome } = await applyCampaign(context.database, {
         loaded,
@@ -82,7 +82,7 @@ export function openDesk(context: DatabaseContext): Desk {
         workspace: context.loaded,
         clock: context.clock,
         by,
-        expectedPlan: inputs,
+        expectedPlan: planHash(inputs, over),
       })
       return { version, applied: outcome === 'applied' }
     },

@@ -12,6 +12,10 @@ const IN_CHINESE: Readonly<Record<string, (facts: Readonly<Record<string, unknow
   ],
   'config.invalid': () => ['配置文件有误', '“活动”页列出了每一处；改好文件后请重试。'],
   'plan.changed': () => ['计划之后，活动、工作区或模板有改动', '请重新计划并查看结果。'],
+  'plan.overtaken': ({ campaign, version }) => [
+    `计划之后，${campaign} 已应用版本 ${version}`,
+    '请重新计划并查看结果。',
+  ],
   'erase.sending': () => ['正在向该联系人发送消息，尚未删除', '请两分钟后重试。'],
   'erase.rejects': ({ path }) => [
     `无法检查 ${path}，其中可能有该联系人的原始行；尚未删除`,

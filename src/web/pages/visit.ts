@@ -255,7 +255,7 @@ async function visitOf(
 
 /** What the person can mend, in the words every verb of the command line says it with. */
 async function showError(visit: Visit, error: WinbackError): Promise<Response> {
-  const status = error.code.endsWith('.unknown') ? 404 : error.code === 'plan.changed' ? 409 : 422
+  const status = error.code.endsWith('.unknown') ? 404 : error.code.startsWith('plan.') ? 409 : 422
   const [title, words] = refusalWords(error, visit.language)
   return visit.c.html(refusalPage(visit, title, words), status)
 }

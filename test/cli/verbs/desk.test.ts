@@ -76,14 +76,18 @@ test('applies what was planned, and refuses once a file has changed since', asyn
     })
     // Figures alone are kept: nobody's name or address.
     expect(JSON.stringify(plan)).not.toMatch(/ann@|Ann\b|ann-7/)
-    expect(await desk.apply('graded-recall', plan.inputs, 'web')).toEqual({ version: 1, applied: true })
-    expect(await desk.apply('graded-recall', plan.inputs, 'web')).toEqual({ version: 1, applied: false })
+    const { inputs } = plan
+    const over = plan.figures.version.current
+    const apply = () => desk.apply('graded-recall', { inputs, over }, 'web')
+    expect(await apply()).toEqual({ version: 1, applied: true })
+    expect(await apply()).toEqual({ version: 1, applied: false })
     expect((await desk.plan('graded-recall')).changed).toBe(false)
     const source = await readFile(campaign(), 'utf8')
     await writeFile(campaign(), source.replace('holdout: 10%', 'holdout: 20%'))
-    await expect(desk.apply('graded-recall', plan.inputs, 'web')).rejects.toMatchObject({
-      code: 'plan.changed',
-    })
+    await expect(apply()).rejects.toMatchObject({ code: 'plan.changed' })
+    const again = await desk.plan('graded-recall')
+    const late = desk.apply('graded-recall', { inputs: again.inputs, over }, 'web')
+    await expect(late).rejects.toMatchObject({ code: 'plan.overtaken' })
     await expect(desk.plan('nothing')).rejects.toThrow('nothing')
   })
 })
@@ -125,7 +129,7 @@ test('plans nothing by a winback.yaml that was edited since the process began, a
     await writeFile(file, source.replace(/^name: .*$/m, 'name: Another house'))
     const refused = { code: 'workspace.edited', remedy: expect.stringContaining('Restart') }
     await expect(desk.plan('graded-recall')).rejects.toMatchObject(refused)
-    await expect(desk.apply('graded-recall', inputs, 'web')).rejects.toMatchObject(refused)
+    await expect(desk.apply('graded-recall', { inputs, over: 1 }, 'web')).rejects.toMatchObject(refused)
     const { campaigns, problems } = await desk.files()
     expect(campaigns).toHaveLength(1)
     expect(problems[0]).toMatchObject({ where: 'winback.yaml', message: expect.stringContaining('edited') })

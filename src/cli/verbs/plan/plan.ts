@@ -7,7 +7,7 @@ import { embedImages, imagesOf } from '../../../channels/inline-images.ts'
 import { parsePrice } from '../../../channels/price.ts'
 import { compileCampaign } from '../../../config/compile.ts'
 import type { CompiledCampaign, CompiledStep } from '../../../config/compiled.ts'
-import { inputsHash, shortHash, templatesHash } from '../../../config/inputs.ts'
+import { inputsHash, planHash, shortHash, templatesHash } from '../../../config/inputs.ts'
 import type { LoadedCampaign } from '../../../config/load.ts'
 import { MASKED } from '../../../config/masking.ts'
 import { currentVersion, readTemplates, readVersions } from '../../../config/versions.ts'
@@ -132,7 +132,7 @@ export async function planCampaign(
       campaign: definition.campaign,
       title: definition.title,
       file: loaded.file,
-      hash: shortHash(hash),
+      hash: shortHash(planHash(hash, current?.version ?? null)),
       version: { current: current?.version ?? null, changed: current?.inputs !== hash },
       changes:
         current === undefined || current.inputs === hash

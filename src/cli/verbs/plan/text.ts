@@ -339,8 +339,8 @@ function next(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
   if (!plan.version.changed) {
     const { current } = plan.version
     const runs = en
-      ? `Version ${current} runs with exactly these files (${plan.hash}).`
-      : `版本 ${current} 正以这些文件运行（${plan.hash}）。`
+      ? `Version ${current} runs with exactly these files.`
+      : `版本 ${current} 正以这些文件运行。`
     return wrap(runs, width)
   }
   return [

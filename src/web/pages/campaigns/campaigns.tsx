@@ -78,7 +78,11 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
         if (plan.plannedBy === user.userId && (await othersMayApprove(database, user.userId))) {
           return back(visit, say('Somebody else has to approve it.', '须由他人批准。'))
         }
-        const { version } = await desk.apply(plan.campaign, plan.inputs, user.name)
+        const { version } = await desk.apply(
+          plan.campaign,
+          { inputs: plan.inputs, over: plan.figures.version.current },
+          user.name,
+        )
         const decision = { approved: true, by: user.userId, now: visit.now, version }
         // Approved twice at once, it was applied once.
         await transaction(database, async (tx) => {

@@ -102,8 +102,8 @@ async function Decision({ visit, plan }: { visit: Visit; plan: PlanRow }) {
       <h2>{say('Make it run', '投入运行')}</h2>
       <p>
         {say(
-          'What is approved is exactly this plan: it is refused if a file changed since. Whoever is under way keeps the version they began with.',
-          '批准的正是此计划：此后若有文件改动，将被拒绝。进行中的人沿用其开始时的版本。',
+          'What is approved is exactly this plan: it is refused if a file changed since, or another version was applied. Whoever is under way keeps the version they began with.',
+          '批准的正是此计划：此后若有文件改动或应用了其他版本，将被拒绝。进行中的人沿用其开始时的版本。',
         )}
       </p>
       <div class="row">
