@@ -78,13 +78,17 @@ export function openReach(width: number, knownAway?: boolean, putOff = new Set<n
         row += 1
         heard ||= takesNone(delivery)
         if (takesNone(delivery) && putOff.size < FEWEST) putOff.add(message)
-        const { detail, after } = delivery
+        // What asks for nothing takes nothing back of what another answer has asked for.
+        const { detail, after = away.after } = delivery
         away = { away: detail, ...(after === undefined ? {} : { after }) }
       } else {
         row = 0
         // One that is put off and certainly unsent may be our own doing: a channel that closes, a lease that is nearly over.
         const through = delivery.outcome !== 'retry' || delivery.unsent !== true
-        if (through) putOff.clear()
+        if (through) {
+          putOff.clear()
+          away = { away: '' }
+        }
         reached ||= through
       }
       if (delivery.outcome !== 'retry' || !delivery.takesNone || row < enough) return delivery

@@ -75,6 +75,9 @@ describe('what the sends of a batch show of their provider', () => {
     // The last knows best how long that takes.
     const until = (after: number): Delivery => ({ ...full, after })
     expect(concluded(40, true, until(7), until(9)).concluded).toEqual({ away, after: 9 })
+    // One that says nothing of it, as it was under way beside, takes nothing back; who has got through since does.
+    expect(concluded(40, true, until(600), full).concluded).toEqual({ away, after: 600 })
+    expect(concluded(3, true, until(600), sent, full, full, full).concluded).toEqual({ away })
     // Of fewer, it may have been about the message; and others got through.
     expect(concluded(40, false, full, full).concluded).toBeUndefined()
     expect(concluded(40, false, sent, ...times(9, full)).concluded).toBeUndefined()
