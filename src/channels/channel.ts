@@ -187,6 +187,8 @@ export interface DeliveryEvent {
   /** The provider's words. */
   readonly detail?: string
   readonly providerId?: string
+  /** Of a `soft_bounce`: it says that the sender is the reason, or the message, and so nothing of the address. */
+  readonly ours?: boolean
   /** What the message cost in fact, where the report says so. */
   readonly cost?: Money
 }

@@ -25,14 +25,16 @@ const event = z
     at: z.date(),
     detail: z.string().optional(),
     providerId: z.string().optional(),
+    ours: z.boolean().optional(),
     cost: z.int().nonnegative().optional(),
   })
   .transform(
-    ({ installation, detail, providerId, cost, ...rest }): DeliveryEvent => ({
+    ({ installation, detail, providerId, ours, cost, ...rest }): DeliveryEvent => ({
       ...rest,
       ...(installation === undefined ? {} : { installation }),
       ...(detail === undefined ? {} : { detail }),
       ...(providerId === undefined ? {} : { providerId }),
+      ...(ours === undefined ? {} : { ours }),
       ...(cost === undefined ? {} : { cost }),
     }),
   )

@@ -13,6 +13,7 @@ import { list, suppress } from './do-not-contact.ts'
 import { findReported, nameOf, type Reported, type Settled } from './reported.ts'
 import { isAddressed, type ReportingChannel } from './reporting.ts'
 import { findCalled, findSentTo } from './sent-to.ts'
+import { countSoftBounces } from './soft-bounces.ts'
 import { findWornOut } from './worn-out.ts'
 
 // What providers report. Events are added and never changed; a repeat is not added; and what a message came to is
@@ -71,6 +72,9 @@ function isSettled(message: Reported): message is Reported & Settled {
   return message.settledAt !== null
 }
 
+/** An event, and when its message was settled; null while it was under way. */
+type Added = DeliveryEvent & Pick<Reported, 'settledAt'>
+
 /** @returns the events that are new and about one of the messages, one for each id */
 async function addEvents(
   tx: Transaction,
@@ -78,7 +82,7 @@ async function addEvents(
   channel: string,
   events: readonly DeliveryEvent[],
   messages: readonly Reported[],
-): Promise<DeliveryEvent[]> {
+): Promise<Added[]> {
   const byName = new Map(messages.map((message) => [nameOf(message), message] as const))
   const byId = new Map(events.map((event) => [`${nameOf(event)} ${event.eventId}`, event] as const))
   const unique = [...byId.values()].flatMap((event) => {
@@ -91,9 +95,9 @@ async function addEvents(
   const added = await preparedRows<{ contactId: number; touchpointId: number; eventId: string }>(
     tx,
     sql`
-    INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at, cost, channel,
-      step_id, settled_at)
-    SELECT contact_id, touchpoint_id, event_id, kind, detail, occurred_at, ${now}, cost, ${channel}, step_id, settled_at
+    INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at, cost, ours,
+      channel, step_id, settled_at)
+    SELECT contact_id, touchpoint_id, event_id, kind, detail, occurred_at, ${now}, cost, ours, ${channel}, step_id, settled_at
     FROM unnest(${ofAnyLength(bigints(unique.map((event) => event.contactId)))},
         ${bigints(unique.map((event) => event.touchpointId))},
         ${sql.param(unique.map((event) => event.eventId))}::text[],
@@ -101,9 +105,10 @@ async function addEvents(
         ${sql.param(unique.map(({ detail }) => (detail ? storable(detail, PROVIDER_WORDS) : null)))}::text[],
         ${sql.param(unique.map((event) => event.at.toISOString()))}::timestamptz[],
         ${sql.param(unique.map((event) => event.cost ?? null))}::bigint[],
+        ${sql.param(unique.map((event) => event.kind === 'soft_bounce' && event.ours === true))}::boolean[],
         ${sql.param(unique.map((event) => event.stepId))}::int[],
         ${sql.param(unique.map((event) => event.settledAt?.toISOString() ?? null))}::timestamptz[]
-      ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at, cost, step_id, settled_at)
+      ) AS g(contact_id, touchpoint_id, event_id, kind, detail, occurred_at, cost, ours, step_id, settled_at)
     ORDER BY contact_id, touchpoint_id, event_id
     ON CONFLICT DO NOTHING
     RETURNING contact_id AS "contactId", touchpoint_id AS "touchpointId", event_id AS "eventId"`,
@@ -152,10 +157,11 @@ async function suppressAddresses(
   tx: Transaction,
   now: Date,
   channel: ReportingChannel,
-  events: readonly DeliveryEvent[],
+  events: readonly Added[],
 ): Promise<number> {
   if (!isAddressed(channel)) return 0
   const soft = events.filter((event) => event.kind === 'soft_bounce')
+  await countSoftBounces(tx, now, channel.name, soft)
   const said = events.flatMap((event) => {
     const reason = FINAL[event.kind]
     return reason === undefined ? [] : [{ ...event, reason }]

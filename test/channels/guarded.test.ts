@@ -231,7 +231,16 @@ describe('what it reads of its provider', () => {
   const receiving = (said: unknown) => open({ receipts: () => said }).receipts?.(webhook)
 
   it('is taken as it is', async () => {
-    const said = { outcome: 'accepted', events: [event], replies: [] }
+    const blocked = {
+      ...event,
+      kind: 'soft_bounce',
+      installation: '0123abcd',
+      detail: 'd',
+      providerId: 'p',
+      ours: true,
+      cost: 1,
+    }
+    const said = { outcome: 'accepted', events: [event, blocked], replies: [] }
     await expect(receiving(said)).resolves.toEqual(said)
     const refused = { outcome: 'refused', status: 401, reason: 'not signed' }
     await expect(receiving(refused)).resolves.toEqual(refused)

@@ -51,6 +51,10 @@ describe('soft bounces', () => {
   it('five in a row are as good as a hard one; one that got through begins the count again', async () => {
     const pipeline = await openPipeline({ database: await emptiedDatabase() })
     await ensurePartitions(pipeline.database, 'touchpoint_records', [START])
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO send_counts (campaign, channel, sent_at, sent) VALUES ('test', 'email', ${START}, 100)`,
+    )
     const worn = await pipeline.addContact()
     const alive = await pipeline.addContact()
     for (const contact of [worn, alive]) {

@@ -4,7 +4,7 @@ import { readAddress } from '../../tokens/address.ts'
 import type { SigningKeys } from '../../tokens/token.ts'
 import type { DeliveryEvent, EventKind } from '../channel.ts'
 import { type Referred, readReference } from '../reference.ts'
-import { enhancedStatus, isBadRecipient, knownStatus } from './handover.ts'
+import { enhancedStatus, isBadRecipient, isOurFault, knownStatus } from './handover.ts'
 
 // Mail that comes back: delivery status notifications (RFC 3464, or in qmail's words), complaints in the abuse reporting
 // format (RFC 5965), and mails to the mailbox for unsubscribing. Anybody may write to a mailbox, so a mail is believed only
@@ -97,12 +97,13 @@ export async function readReturned(
   const complaint = complaintAmong(parts)
   const message = told ?? (complaint && complainedOf(options.keys, complaint, parts))
   if (!message) return NOBODYS
-  const event = (kind: EventKind, detail: string): DeliveryEvent => ({
+  const event = (kind: EventKind, detail: string, ours = false): DeliveryEvent => ({
     ...message,
     kind,
     eventId,
     at: options.now,
     detail,
+    ...(ours ? { ours } : {}),
   })
   if (complaint) {
     const type = complaint.get('feedback-type')?.toLowerCase()
@@ -120,7 +121,7 @@ export async function readReturned(
   // The first that settles it: our mails have one recipient, and each of a thousand has the whole notice read again.
   for (const fields of recipientsSaid) {
     const said = judge(fields, mail.text ?? '')
-    if (said) return { outcome: 'events', events: [event(said.kind, said.detail)] }
+    if (said) return { outcome: 'events', events: [event(said.kind, said.detail, said.ours)] }
   }
   return { outcome: 'ignored', reason: 'a notification that settles nothing' }
 }
@@ -239,7 +240,7 @@ function fieldsOf(text: string): ReadonlyMap<string, string> {
 function judge(
   fields: ReadonlyMap<string, string>,
   notice: string,
-): { kind: EventKind; detail: string } | undefined {
+): { kind: EventKind; detail: string; ours?: boolean } | undefined {
   const action = fields.get('action')?.toLowerCase()
   const status = /\b([245])\.(\d{1,3})\.(\d{1,3})\b/.exec(fields.get('status') ?? '')
   const detail = fields.get('diagnostic-code') ?? fields.get('status') ?? action ?? ''
@@ -257,7 +258,8 @@ function judge(
   // OpenSMTPD and Exim say 5.0.0 and no more in what is for machines, also of what they gave up or did not even try.
   const unsaid = said.status === undefined && !fields.has('diagnostic-code')
   const final = (status?.[1] ?? code?.[0]) === '5' && isBadRecipient(unsaid ? saidIn(notice) : said)
-  return { kind: final ? 'hard_bounce' : 'soft_bounce', detail }
+  if (final) return { kind: 'hard_bounce', detail }
+  return { kind: 'soft_bounce', detail, ours: isOurFault(unsaid ? saidIn(notice) : said) }
 }
 
 /** The reply that a notice for people quotes, or all of its words. */

@@ -107,6 +107,37 @@ export function isBadRecipient(said: {
   return NOBODY.test(text) || (asked && !NOT_THE_MAILBOX.test(text))
 }
 
+/** What servers say of who sends, or of what is sent, where no code tells: and of greylisting, which a server of ours gave in to. */
+const ABOUT_US =
+  /relay|rcpthosts|block(ed|ing|list)|black-?list|gr[ae]y-?list|spam|virus|content|policy|reputation|frequen|too many|authenti|\b(sender|SPF|DKIM|DMARC|PTR|RBL)\b/i
+
+/**
+ * Whether what was sent back for a passing reason says that this is ours, and so nothing of the mailbox (RFC 3463): protocol (x.5),
+ * content (x.6), security and policy (x.7), the sender (what of x.1 is not the recipient's), too large (x.2.3, x.3.4). A full
+ * mailbox, a host that gives no answer and a domain that is not found are of where it went.
+ */
+export function isOurFault({
+  status,
+  text,
+}: {
+  readonly status: Status | undefined
+  readonly text: string
+}): boolean {
+  if (OF_THE_SENDER.test(text)) return true
+  const [subject, detail] = status ?? [0, 0]
+  if (detail === 0 || (subject === 2 && detail === 1)) {
+    if (ABOUT_US.test(text)) return true
+  }
+  if (subject === 1) return detail !== 0 && !OF_THE_RECIPIENT.has(detail)
+  return (subject >= 5 && subject <= 7) || (subject === 2 && detail === 3) || (subject === 3 && detail === 4)
+}
+
+/** {@link isOurFault} of the words a provider hands on: `smtp; 550 5.7.1 blocked`. */
+export function saysOurFault(words: string): boolean {
+  const text = words.replace(/^[a-z0-9]{1,20};[ \t]*/i, '')
+  return isOurFault({ status: enhancedStatus(text), text })
+}
+
 /** Seconds, where a reply names them (greylisting does): "try again in 300 seconds", "in 5 minutes". */
 function waitIn(response: string): number | undefined {
   const match = /\bin (\d{1,5}) ?(s|sec|seconds?|m|min|minutes?)\b/i.exec(response)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { DeliveryEvent, EventKind, Receipts, RefusedWebhook, Webhook } from '../channel.ts'
 import { parseJson } from '../http.ts'
 import { type Referred, readReference, referenceOf } from '../reference.ts'
+import { saysOurFault } from './handover.ts'
 import { isMachine } from './machine.ts'
 import { type PreparedHeader, referenceOfId } from './message.ts'
 
@@ -102,12 +103,15 @@ function eventOf(one: z.output<typeof event>): DeliveryEvent | undefined {
   const kind = kindOf(one)
   if (!reference || !kind) return undefined
   const detail = one.reason ?? one.response
+  // Dropped for another reason than the address, it was never offered to its server.
+  const ours = kind === 'soft_bounce' && (one.event === 'dropped' || saysOurFault(detail ?? ''))
   return {
     ...reference,
     kind,
     eventId: one.sg_event_id,
     at: new Date(one.timestamp * 1000),
     ...(detail === undefined ? {} : { detail }),
+    ...(ours ? { ours } : {}),
     ...(one.sg_message_id === undefined ? {} : { providerId: one.sg_message_id }),
   }
 }

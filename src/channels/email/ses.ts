@@ -2,6 +2,7 @@ import { createVerify, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import { messageOf } from '../../errors.ts'
 import type { DeliveryEvent, EventKind, Receipts, RefusedWebhook, Webhook } from '../channel.ts'
+import { saysOurFault } from './handover.ts'
 import { isMachine } from './machine.ts'
 import { referenceOfId } from './message.ts'
 
@@ -46,6 +47,7 @@ const notification = z.looseObject({
   bounce: z
     .looseObject({
       bounceType: z.string(),
+      bounceSubType: z.string().optional(),
       bouncedRecipients: z.array(z.looseObject({ diagnosticCode: z.string().optional() })).optional(),
     })
     .optional(),
@@ -180,6 +182,15 @@ function kindOf(told: Told): EventKind | undefined {
   return Object.hasOwn(KINDS, type) ? KINDS[type] : undefined
 }
 
+/** Of the message, however good its address is: they say so in a subtype. */
+const OF_THE_MESSAGE = ['MessageTooLarge', 'ContentRejected', 'AttachmentRejected']
+
+/** Whether what came back for a passing reason is about us: a Reject always is. */
+function isOurs({ bounce }: Told): boolean {
+  if (!bounce || OF_THE_MESSAGE.includes(bounce.bounceSubType ?? '')) return true
+  return saysOurFault(bounce.bouncedRecipients?.[0]?.diagnosticCode ?? '')
+}
+
 function eventOf(told: Told, message: Envelope): DeliveryEvent[] | undefined {
   const own = told.mail.headers?.find(({ name }) => name.toLowerCase() === 'message-id')?.value
   const reference = referenceOfId(own ?? told.mail.commonHeaders?.messageId ?? '')
@@ -195,6 +206,7 @@ function eventOf(told: Told, message: Envelope): DeliveryEvent[] | undefined {
       eventId: `sns ${message.MessageId}`,
       at: Number.isNaN(at.getTime()) ? new Date(0) : at,
       ...(detail === undefined ? {} : { detail }),
+      ...(kind === 'soft_bounce' && isOurs(told) ? { ours: true } : {}),
       ...(told.mail.messageId === undefined ? {} : { providerId: told.mail.messageId }),
     },
   ]

@@ -1,5 +1,16 @@
 import { sql } from 'drizzle-orm'
-import { boolean, check, index, integer, jsonb, pgTable, primaryKey, text } from 'drizzle-orm/pg-core'
+import {
+  boolean,
+  check,
+  date,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+} from 'drizzle-orm/pg-core'
 import { at, bytea, id, micros } from './columns.ts'
 
 /**
@@ -21,6 +32,8 @@ export const deliveryEvents = pgTable(
     cost: micros('cost'),
     /** It came before the message was settled, and the ledger does not have its cost yet. */
     unbooked: boolean('unbooked').notNull().default(false),
+    /** A soft bounce that is said to be about the sender, and nothing of the address. */
+    ours: boolean('ours').notNull().default(false),
     /** The channel that reported it. This and what follows: null where nobody looked the message up, as older versions did not. */
     channel: text('channel'),
     stepId: integer('step_id'),
@@ -36,6 +49,19 @@ export const deliveryEvents = pgTable(
       sql`${t.kind} IN ('sent', 'soft_bounce', 'delivered', 'hard_bounce', 'prefetched', 'opened', 'clicked', 'unsubscribed', 'complaint')`,
     ),
   ],
+)
+
+/** How many messages of a UTC day came back for a passing reason, in some rows for each day: who counts one waits for few others. */
+export const softBounces = pgTable(
+  'soft_bounces',
+  {
+    channel: text('channel').notNull(),
+    /** On which they were settled. */
+    day: date('day').notNull(),
+    stripe: smallint('stripe').notNull(),
+    messages: integer('messages').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.channel, t.day, t.stripe] })],
 )
 
 /** What people answered, and whether it was taken as an opt-out. */

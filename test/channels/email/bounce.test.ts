@@ -154,6 +154,29 @@ describe('a notification', () => {
     })
   })
 
+  it.for([
+    ['Status: 5.7.1', true],
+    ['Status: 4.7.28\nDiagnostic-Code: smtp; 421-4.7.28 unusual rate of mail from your IP', true],
+    ['Status: 5.7.26\nDiagnostic-Code: smtp; 550 5.7.26 DMARC', true],
+    ['Status: 5.6.0', true],
+    ['Status: 5.3.4', true],
+    ['Status: 5.1.8', true],
+    ['Status: 4.2.1\nDiagnostic-Code: smtp; 450 4.2.1 greylisted', true],
+    ['Status: 5.0.0\nDiagnostic-Code: smtp; 550 Mail content denied', true],
+    ['Status: 5.0.0\nDiagnostic-Code: smtp; 550 Ip frequency limited', true],
+    ['Status: 5.0.0\nDiagnostic-Code: smtp; 550 Sender verify failed', true],
+    // Of where it went, a host that is away or a mailbox that is full, and what says nothing.
+    ['Status: 5.2.2\nDiagnostic-Code: smtp; 552 5.2.2 mailbox full', false],
+    ['Status: 4.4.1', false],
+    ['Status: 5.4.4\nDiagnostic-Code: X-Postfix; Host or domain name not found', false],
+    ['Status: 4.3.2', false],
+    ['Status: 5.0.0\nDiagnostic-Code: smtp; 554 delivery error: dd Sorry, this account is over quota', false],
+  ] as const)('tells a passing failure of ours from one of the address: %s → %s', async ([fields, ours]) => {
+    const told = await read(notification(`Action: failed\n${fields}`))
+    expect(told).toMatchObject({ outcome: 'events', events: [{ kind: 'soft_bounce' }] })
+    expect(told.outcome === 'events' && told.events[0]?.ours === true).toBe(ours)
+  })
+
   // What is for machines says 5.0.0 of all of these, and no more: OpenSMTPD, then Exim.
   it.for([
     ['    li@gone.example: 550 5.1.1 no such user', 'hard_bounce'],

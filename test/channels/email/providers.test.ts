@@ -123,6 +123,27 @@ describe('Amazon SES by SNS', () => {
   })
 
   it.for([
+    [{ eventType: 'Reject', reject: { reason: 'Bad content' } }, true],
+    [{ eventType: 'Bounce', bounce: { bounceType: 'Transient', bounceSubType: 'ContentRejected' } }, true],
+    [{ eventType: 'Bounce', bounce: { bounceType: 'Transient', bounceSubType: 'MailboxFull' } }, false],
+    [{ eventType: 'Bounce', bounce: { bounceType: 'Undetermined' } }, false],
+    ...(['smtp; 421 4.7.0 try again later', 'smtp; 452 4.2.2 over quota'] as const).map(
+      (diagnosticCode) =>
+        [
+          {
+            eventType: 'Bounce',
+            bounce: { bounceType: 'Transient', bouncedRecipients: [{ diagnosticCode }] },
+          },
+          diagnosticCode.includes('4.7.0'),
+        ] as const,
+    ),
+  ] as const)('tells what came back by a fault of ours: %o → %s', async ([event, ours]) => {
+    const read = await post('ses', JSON.stringify(envelope(told(event))))
+    expect(read).toMatchObject({ events: [{ kind: 'soft_bounce' }] })
+    expect(read.outcome === 'accepted' && 'events' in read && read.events[0]?.ours === true).toBe(ours)
+  })
+
+  it.for([
     ...['not-spam', 'auth-failure', 'virus'].map((complaintFeedbackType) => ({
       eventType: 'Complaint',
       complaint: { complaintFeedbackType },
@@ -270,6 +291,18 @@ describe('SendGrid', () => {
   ] as const)('dropped for %s → %s', async ([reason, kind]) => {
     const body = JSON.stringify([event({ event: 'dropped', reason })])
     expect(await post('sendgrid', body, signed(body))).toMatchObject({ events: [{ kind }] })
+  })
+
+  it.for([
+    [{ event: 'bounce', type: 'blocked', reason: '550 5.7.1 message blocked' }, true],
+    [{ event: 'bounce', type: 'blocked', reason: '552 5.2.2 mailbox full' }, false],
+    [{ event: 'bounce', type: 'blocked' }, false],
+    [{ event: 'dropped', reason: 'Recipient List over Package Quota' }, true],
+  ] as const)('tells what came back by a fault of ours: %o → %s', async ([told, ours]) => {
+    const body = JSON.stringify([event(told)])
+    const read = await post('sendgrid', body, signed(body))
+    expect(read).toMatchObject({ events: [{ kind: 'soft_bounce' }] })
+    expect(read.outcome === 'accepted' && read.events[0]?.ours === true).toBe(ours)
   })
 
   it('reads each event of a post, in order', async () => {
