@@ -393,6 +393,8 @@ tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: log }] }]
   )
   expect(JSON.parse((await run(['run', '--json'], shop)).stdout)).toMatchObject({ settled: {} })
   expect(await rows(own, sql`SELECT FROM budget_holds`)).toEqual([])
+  const told = await run(['run', '--locale', 'en'], shop)
+  expect(told.stdout).toContain('2 are due and wait for the provider’s rate or the warm-up')
 })
 
 test('plan and apply name seeds that are nobody', async () => {

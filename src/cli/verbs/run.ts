@@ -321,6 +321,8 @@ function plural(verb: string): string {
   return verb
     .replace(/^waits /, 'wait ')
     .replace(/^is /, 'are ')
+    .replace(' and waits ', ' and wait ')
+    .replace(' and goes ', ' and go ')
     .replace(' its ', ' their ')
 }
 
