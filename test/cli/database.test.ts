@@ -524,6 +524,9 @@ test('stop ends a campaign for good', async () => {
     code: 0,
     stderr: expect.stringMatching(/graded-recall was stopped for good .* stays stopped/),
   })
+  const restored = await run(['rollback', 'graded-recall', '--to', '1'], here)
+  expect(restored.code).toBe(0)
+  expect(restored.stderr).toMatch(/graded-recall was stopped for good .* stays stopped/)
   const examined = await run(['doctor'], here)
   expect(examined.stdout).toMatch(/not yet +switches +campaign graded-recall is stopped for good/)
   for (const [verb, says] of [

@@ -2,15 +2,14 @@ import type { Command } from 'commander'
 import { type Applied, applyCampaign } from '../../config/apply.ts'
 import { shortHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
-import { readSwitches } from '../../config/switches.ts'
 import { WinbackError } from '../../errors.ts'
-import { switchReason } from '../../reports/switch-reason.ts'
 import type { Speech } from '../../reports/words.ts'
 import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
 import { filelessCampaigns, filelessText } from '../fileless.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
+import { warnOfSwitches } from '../still-held.ts'
 import { warnOfUnknownSeeds } from '../unknown-seeds.ts'
 import { describe, type Start } from '../verb.ts'
 import { type DatabaseContext, withWorkspace } from '../workspace.ts'
@@ -73,7 +72,11 @@ async function runApply(
       }),
     )
   }
-  await warnOfSwitches(context, applied, speech)
+  await warnOfSwitches(
+    context,
+    applied.map(({ campaign }) => campaign),
+    speech,
+  )
   // Of some campaigns it says nothing what other files there are.
   if (wanted.length === 0) await warnOfFileless(context, campaigns, sayIn(speech))
   return { data: { campaigns: applied }, text: formatApplied(applied, speech) }
@@ -89,33 +92,6 @@ async function warnOfFileless(
   for (const name of await filelessCampaigns(context, named)) {
     const { found, mend } = filelessText(name, say)
     context.output.warn(say(`${found}. ${mend}`, `${found}。${mend}`))
-  }
-}
-
-/** A version that is applied to what is held back runs no more than the one before. */
-async function warnOfSwitches(
-  context: DatabaseContext,
-  applied: readonly Applied[],
-  speech: Speech,
-): Promise<void> {
-  const say = sayIn(speech)
-  const names = applied.map(({ campaign }) => campaign)
-  for (const { scope, name, state, reason: kept } of await readSwitches(context.database)) {
-    if (scope === 'channel' || (scope === 'campaign' && !names.includes(name))) continue
-    const what = scope === 'workspace' ? say('everything', '全部发送') : name
-    const reason = switchReason(kept, speech.language)
-    const resume = `\`winback resume ${scope === 'workspace' ? '--all' : name}\``
-    context.output.warn(
-      state === 'stopped'
-        ? say(
-            `${what} was stopped for good (${reason}) and stays stopped: nobody is taken in. Apply it under another name to begin anew.`,
-            `${what} 已永久停止（${reason}），不会再纳入任何人。如需重新开始，请换一个名称应用。`,
-          )
-        : say(
-            `${what} is paused (${reason}) and stays paused until ${resume}.`,
-            `${what} 处于暂停（${reason}），用 ${resume} 恢复。`,
-          ),
-    )
   }
 }
 

@@ -8,6 +8,7 @@ import { appliedCampaign } from '../applied-campaign.ts'
 import { type Spoken, speechIn, spoken } from '../locale.ts'
 import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
+import { warnOfSwitches } from '../still-held.ts'
 import { describe, type Start, wholeNumber } from '../verb.ts'
 import { type DatabaseContext, withWorkspace } from '../workspace.ts'
 
@@ -46,7 +47,8 @@ async function runRollback(
   name: string,
   options: RollbackOptions,
 ): Promise<Outcome<RolledBack>> {
-  const { language } = speechIn(context, options)
+  const speech = speechIn(context, options)
+  const { language } = speech
   const campaign = await appliedCampaign(context, name)
   const { definition } = context.loaded
   const result = await rollbackCampaign(context.database, campaign, {
@@ -56,6 +58,7 @@ async function runRollback(
     workspace: context.loaded,
     indexTemplates: (files) => parseTemplates(files, { locales: definition.locales }),
   })
+  await warnOfSwitches(context, [campaign], speech)
   const { version, restores, previous } = result
   const text =
     language === 'en'
