@@ -127,6 +127,7 @@ describe('the pipeline', () => {
       new Set(model.episodes.flatMap(({ campaign, contact }) => (campaign === name ? [contact] : [])))
     const [before, after] = [contacts('game'), contacts('encore')]
     expect([...before].filter((contact) => after.has(contact))).not.toEqual([])
+    expect(model.episodes.filter(({ silencedBy }) => silencedBy === 'merged')).not.toEqual([])
     await drain(model, real)
   })
 

@@ -132,9 +132,15 @@ export const refusals: readonly Command[] = [
   ...often(4, [work({ mode: 'rejected' }), advance(HOUR)]).flat(),
 ]
 
-/** Whoever one campaign of the group has, the other takes in as soon as their time is over, whenever the first runs again. */
+/**
+ * Two campaigns of one group. Whom the second has beside the first turns out to be one of the first's; and whoever the first
+ * has, the second takes in as soon as their time is over, whenever the first runs again.
+ */
 export const turns: readonly Command[] = [
+  signUp([{ days: 6, email: 0, named: true }]),
   runNow('encore', 1),
+  // The newcomer, the ninth, and the second of all.
+  moveIn(8, 1),
   work(),
   advance(CAMPAIGNS.game.window + GRACE),
   signUp([
@@ -238,7 +244,7 @@ const givingAndTaking: fc.Arbitrary<Command>[] = [
 
 /** Two campaigns at their work, for people who come, come back and turn out to be one. */
 const sideBySide: fc.Arbitrary<Command>[] = [
-  ...often(4, hours(12, 24, 24, 96, 240, 480)),
+  ...often(4, hours(1, 12, 24, 24, 48, 240, 480)),
   signingUp,
   ...often(2, movingIn),
   ...often(2, comingBack),
@@ -252,7 +258,7 @@ const sideBySide: fc.Arbitrary<Command>[] = [
   fc.constant(idle),
   choosing,
   who.map(forget),
-  ...often(4, working),
+  ...often(6, working),
 ]
 
 const told = (commands: fc.Arbitrary<Command>[]) =>

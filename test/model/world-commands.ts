@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect } from 'vitest'
+import { everybody } from '../../src/audience/entries/entry.ts'
+import { answersSql } from '../../src/audience/select.ts'
 import {
   pause as pauseReally,
   resume as resumeReally,
@@ -255,14 +257,28 @@ async function learnEpisodes(model: Model, real: Real): Promise<void> {
   }
 }
 
+/** What the query of `plan` and `explain` answers to everybody, before a run has ended or moved anything. */
+async function foresee({ shop }: Real, name: CampaignName): Promise<Record<string, number>> {
+  const campaign = await shop.runtime.book.current(name)
+  if (!campaign) throw new Error(`${name} was not applied`)
+  const found = await rows<{ answer: string; contacts: number }>(
+    shop.database,
+    sql`SELECT answer, count(*) AS contacts
+      FROM (${answersSql({ campaign, now: shop.clock.now() }, everybody)}) a GROUP BY answer`,
+  )
+  return Object.fromEntries(found.map(({ answer, contacts }) => [answer, contacts]))
+}
+
 /** @param schedulers how many run the same tick at the same moment */
 export const runNow = (campaign: CampaignName, schedulers: number) =>
   command(`${campaign} is run by ${schedulers}`, async (model, real) => {
+    const foreseen = await foresee(real, campaign)
     const results = await Promise.all(
       Array.from({ length: schedulers }, () => real.shop.run(campaign, new Date(model.now))),
     )
     const { state } = model.courses[campaign]
     const answers = run(model, campaign)
+    if (answers) expect(foreseen).toEqual(answers)
     for (const result of results) {
       if (answers === undefined) {
         expect(result.state).toBe(state === 'on' ? 'already_done' : state)
