@@ -121,7 +121,8 @@ export interface RollbackInput {
   readonly by: string
   /** Today's: the old text is held against it first, so that nothing is restored that cannot run. */
   readonly workspace: Pick<LoadedWorkspace, 'definition' | 'source'>
-  readonly indexTemplates: (files: TemplateFiles) => TemplateIndex
+  /** @param marked what stands behind a file's name in a problem: the files on disk are others by now */
+  readonly indexTemplates: (files: TemplateFiles, marked: string) => TemplateIndex
 }
 
 export interface RolledBack {
@@ -171,8 +172,15 @@ export async function rollbackCampaign(
     }
     const { workspace } = input
     const templates = await readTemplates(tx, restored.templates)
-    const index = input.indexTemplates(templates)
-    const { definition } = parseCampaign(restored.file, restored.source, workspace.definition, index)
+    // Its lines are not those of the files on disk, which would be quoted for them.
+    const marked = ` (version ${target})`
+    const index = input.indexTemplates(templates, marked)
+    const { definition } = parseCampaign(
+      `${restored.file}${marked}`,
+      restored.source,
+      workspace.definition,
+      index,
+    )
     const version = await storeVersion(tx, {
       definition,
       source: restored.source,

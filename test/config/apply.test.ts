@@ -191,7 +191,12 @@ describe('rollback', () => {
   test('is refused where the old text no longer fits the workspace', async () => {
     for (const title of ['A', 'B']) await applyCampaign(database, input(title))
     const changed = { definition: sampleWorkspace({ attributes: {} }), source: WORKSPACE_YAML }
-    await expect(back({ workspace: changed })).rejects.toBeInstanceOf(ConfigError)
+    const refused: unknown = await back({ workspace: changed }).catch((error: unknown) => error)
+    expect(refused).toBeInstanceOf(ConfigError)
+    // The files on disk are others: their lines must not be quoted.
+    const places = new Set((refused as ConfigError).problems.map(({ location }) => location.file))
+    expect([...places]).toContain('campaigns/graded.yaml (version 1)')
+    expect([...places]).not.toContain('campaigns/graded.yaml')
     expect(await count('campaign_versions')).toBe(2)
     expect(await back()).toMatchObject({ version: 3 })
   })

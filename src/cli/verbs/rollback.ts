@@ -56,7 +56,8 @@ async function runRollback(
     clock: context.clock,
     by: operator(),
     workspace: context.loaded,
-    indexTemplates: (files) => parseTemplates(files, { locales: definition.locales }),
+    indexTemplates: (files, marked) =>
+      parseTemplates(files, { locales: definition.locales, folder: `${definition.templates}${marked}` }),
   })
   await warnOfSwitches(context, [campaign], speech)
   const { version, restores, previous } = result
