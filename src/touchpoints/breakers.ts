@@ -29,7 +29,7 @@ export function broken(
     const limit = rules[kind]
     const count = tally.harm[kind] ?? 0
     if (limit === undefined || count < LEAST[kind] || tally.sent === 0) continue
-    // Late events of messages before the window can outnumber those in it.
+    // A quick provider reports before the batch of its messages is counted.
     const share = count / Math.max(count, tally.sent)
     if (share <= limit) continue
     return `${percent(share)} ${WORDS[kind]} (${count} of ${tally.sent}), more than ${percent(limit)}`
@@ -230,7 +230,10 @@ async function pause(
   )
 }
 
-/** Messages of a channel or a campaign since a moment, and the harm heard of since. */
+/**
+ * Messages of a channel or a campaign since a moment, and the harm heard of these: of those before, people complain for days, and
+ * that is no share of what went out since.
+ */
 async function tallyOf(
   session: Database | Transaction,
   of: { channel?: string; campaign?: string; since: Date },
@@ -246,17 +249,18 @@ async function tallyOf(
     session,
     sql`
     WITH heard AS MATERIALIZED (
-      SELECT d.kind, d.contact_id, d.touchpoint_id, d.channel, d.step_id FROM delivery_events d
+      SELECT d.kind, d.contact_id, d.touchpoint_id, d.channel, d.step_id, coalesce(d.settled_at, d.received_at) AS sent_at
+      FROM delivery_events d
       WHERE d.kind IN ('complaint', 'hard_bounce') AND d.received_at > ${since}
     ), told AS (
       SELECT * FROM heard WHERE step_id IS NOT NULL UNION ALL
       -- An older version did not write down of what it is.
-      SELECT h.kind, h.contact_id, h.touchpoint_id, r.channel, r.step_id FROM heard h
-      CROSS JOIN LATERAL ${recordOf(sql`h`, sql`r.channel, r.step_id`)} r WHERE h.step_id IS NULL
+      SELECT h.kind, h.contact_id, h.touchpoint_id, r.channel, r.step_id, r.settled_at FROM heard h
+      CROSS JOIN LATERAL ${recordOf(sql`h`, sql`r.channel, r.step_id, r.settled_at`)} r WHERE h.step_id IS NULL
     )
     SELECT kind, count(*) AS count FROM (
       SELECT DISTINCT d.kind, d.contact_id, d.touchpoint_id FROM told d JOIN steps s ON s.step_id = d.step_id
-      WHERE (${channel}::text IS NULL OR d.channel = ${channel})
+      WHERE d.sent_at > ${since} AND (${channel}::text IS NULL OR d.channel = ${channel})
         AND (${campaign}::text IS NULL OR s.campaign = ${campaign} AND NOT (${isSeeds(sql`d`)}))
     ) e GROUP BY kind`,
   )
@@ -295,7 +299,7 @@ async function optOuts(session: Database | Transaction, campaign: string, since:
     WHERE EXISTS (SELECT FROM touchpoint_records r JOIN steps s USING (step_id)
       WHERE r.contact_id = gone.contact_id AND s.campaign = ${campaign} AND r.state IN ('sent', 'uncertain')
         AND ${isCounted(sql`r`)}
-        AND r.settled_at <= gone.at AND r.settled_at > gone.at - interval '604800 seconds')`,
+        AND r.settled_at > ${since} AND r.settled_at <= gone.at AND r.settled_at > gone.at - interval '604800 seconds')`,
   )
   return left?.count ?? 0
 }

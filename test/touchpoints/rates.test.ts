@@ -364,9 +364,11 @@ describe('a breaker', () => {
     await execute(
       pipeline.database,
       // Half of them as a version before wrote them down: of which step and channel they are was looked up.
-      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at, channel, step_id)
+      sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at, channel, step_id,
+          settled_at)
         SELECT contact_id, touchpoint_id, ${`${kind}-${count}`}, ${kind}, ${pipeline.clock.now()}, ${pipeline.clock.now()},
-          CASE contact_id % 2 WHEN 1 THEN channel END, CASE contact_id % 2 WHEN 1 THEN step_id END
+          CASE contact_id % 2 WHEN 1 THEN channel END, CASE contact_id % 2 WHEN 1 THEN step_id END,
+          CASE contact_id % 2 WHEN 1 THEN settled_at END
         FROM touchpoint_records WHERE state = 'sent' ORDER BY contact_id LIMIT ${count}`,
     )
   }
@@ -426,6 +428,64 @@ describe('a breaker', () => {
     })
   })
 
+  it('counts harm among the messages it came of: what is still said of those of the day before is no share of today’s', async () => {
+    const pipeline = await open(40)
+    await work(pipeline, none)
+    const limits = { email: { breaker: { complaint: 0.1, hard_bounce: 0.2, window: DAY } } }
+    const look = () => watchChannels(pipeline.database, pipeline.clock.now(), limits)
+    wait(pipeline, 12 * 3600)
+    await report(pipeline, 'complaint', 3)
+    await report(pipeline, 'hard_bounce', 6)
+    expect(await look()).toEqual([])
+    // Today it begins an hour later.
+    wait(pipeline, 13 * 3600)
+    await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    await pipeline.runNow()
+    expect(await work(pipeline, none)).toBe(1)
+    expect(await look()).toEqual([])
+  })
+
+  it('judges the few messages it is tried with by what comes of them, not by what is still said of those before', async () => {
+    const pipeline = await open(40)
+    await work(pipeline, none)
+    await report(pipeline, 'complaint', 2)
+    expect(await watch(pipeline)).toEqual(['opened'])
+    wait(pipeline, DAY)
+    expect(await watch(pipeline)).toEqual(['half_open'])
+    wait(pipeline, 60)
+    for (const late of [1, 2, 3]) {
+      await pipeline.addContact({ silentSince: new Date(START.getTime() - (3 * DAY + late) * 1000) })
+    }
+    await pipeline.runNow()
+    expect(await work(pipeline, none)).toBe(3)
+    wait(pipeline, 60)
+    // Of the forty: some read their mail a day later.
+    await report(pipeline, 'complaint', 4)
+    await report(pipeline, 'hard_bounce', 6)
+    expect(await watch(pipeline)).toEqual([])
+    wait(pipeline, DAY)
+    await report(pipeline, 'complaint', 5)
+    expect(await watch(pipeline)).toEqual(['closed'])
+  })
+
+  it('opens again by what comes of the few messages it is tried with', async () => {
+    const pipeline = await open(40)
+    await work(pipeline, none)
+    await report(pipeline, 'complaint', 2)
+    await watch(pipeline)
+    wait(pipeline, DAY)
+    await watch(pipeline)
+    wait(pipeline, 60)
+    for (const late of [1, 2, 3]) {
+      await pipeline.addContact({ silentSince: new Date(START.getTime() - (3 * DAY + late) * 1000) })
+    }
+    await pipeline.runNow()
+    await work(pipeline, none)
+    wait(pipeline, 60)
+    await report(pipeline, 'complaint', 42)
+    expect(await watch(pipeline)).toEqual(['opened'])
+  })
+
   it('gets a place of its few messages back where one did not go out', async () => {
     const pipeline = await open(40)
     await work(pipeline, none)
@@ -460,7 +520,7 @@ describe('a breaker', () => {
   })
 
   it('of a campaign’s own stop rules pauses that campaign, and counts anew once it is resumed', async () => {
-    const pipeline = await open(40, { stop: { hard_bounce: '10%' } })
+    const pipeline = await open(40, { stop: { hard_bounce: '10%', unsubscribe: '10%' } })
     await work(pipeline, none)
     await report(pipeline, 'hard_bounce', 5)
     const look = () => watchCampaigns(pipeline.database, pipeline.clock.now(), pipeline.worker.book)
@@ -471,6 +531,17 @@ describe('a breaker', () => {
     expect(await look()).toEqual([])
     await execute(pipeline.database, sql`DELETE FROM switches`)
     wait(pipeline, 60)
+    expect(await look()).toEqual([])
+    // Nor is what is only now said of messages from before: one that goes since is no whole of which they are a share.
+    await pipeline.addContact({ silentSince: new Date(START.getTime() - 4 * DAY * 1000) })
+    await pipeline.runNow()
+    expect(await work(pipeline, none)).toBe(1)
+    await report(pipeline, 'hard_bounce', 9)
+    await execute(
+      pipeline.database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, source)
+          SELECT contact_id, ${pipeline.clock.now()}, '{email}', '{}', 'page' FROM contacts ORDER BY contact_id LIMIT 9`,
+    )
     expect(await look()).toEqual([])
   })
 
