@@ -294,6 +294,13 @@ test('a file in another encoding is named, and read where the name is given', as
   expect(await readFile(`${file}.rejects.csv`, 'utf8')).toContain('iconv -f GBK -t UTF-8')
   const right = await run(['import', 'contacts', 'gbk.csv', '--encoding', 'gbk'], here)
   expect(right.code).toBe(0)
+  // A header in it is one all the same: nobody is told to write one.
+  await writeFile(join(here.cwd, 'names.csv'), Buffer.concat([gbk, Buffer.from(',external_id\nx,g3\n')]))
+  const { stderr } = await run(['import', 'contacts', 'names.csv'], here)
+  expect(stderr).toContain(
+    'the header cannot be read: the line is not UTF-8; name the encoding (--encoding gbk',
+  )
+  expect(stderr).not.toContain('--no-header')
   const utf16 = Buffer.concat([
     Buffer.from([0xff, 0xfe]),
     Buffer.from('external_id,first_name\r\ng2,李四\r\n', 'utf16le'),

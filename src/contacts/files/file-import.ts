@@ -293,9 +293,11 @@ function isSameFile(one: string, other: string): boolean {
 
 function headerOf(row: FileRow, file: string): string[] {
   if (row.problem !== undefined || !Array.isArray(row.values)) {
+    const remedy = 'Write a first line that names the columns, or say --no-header and map columns by number.'
     throw new WinbackError('import.mapping', `the header cannot be read: ${row.problem ?? 'it is no row'}`, {
       location: { file, line: row.line },
-      remedy: 'Write a first line that names the columns, or say --no-header and map columns by number.',
+      // A line that is damaged may well be the header: what is wrong with it is what to mend.
+      ...(row.problem === undefined ? { remedy } : {}),
     })
   }
   if (row.values.some((name: string) => name.trim().includes('\r'))) {
