@@ -154,9 +154,12 @@ async function noteAll(
   if (messages.length === 0) return
   await execute(
     tx,
-    sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at)
-        SELECT ${contactId}::bigint, touchpoint_id, ${`inapp ${kind}`}, ${kind}, ${now}, ${now}
-        FROM unnest(${bigints(messages.map((row) => row.touchpointId))}) AS touchpoint_id
+    // It was written as its send was settled.
+    sql`INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, occurred_at, received_at, channel, step_id,
+          settled_at)
+        SELECT contact_id, touchpoint_id, ${`inapp ${kind}`}, ${kind}, ${now}, ${now}, 'inapp', step_id, created_at
+        FROM inapp_messages WHERE contact_id = ${contactId}
+          AND touchpoint_id = ANY (${bigints(messages.map((row) => row.touchpointId))})
         ON CONFLICT DO NOTHING`,
   )
 }

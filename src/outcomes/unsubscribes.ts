@@ -9,6 +9,7 @@ import {
 } from '../database/connect.ts'
 import { isOwnListing, type OwnWay } from '../database/listings.ts'
 import { keepContacts } from '../database/person-locks.ts'
+import { keyTable, recordOf } from '../touchpoints/keys.ts'
 import { suppress } from './do-not-contact.ts'
 import { isAddressed, type ReportingChannel } from './reporting.ts'
 import { findPresent, findSentTo } from './sent-to.ts'
@@ -39,10 +40,11 @@ export async function recordUnsubscribe(
     await execute(
       tx,
       sql`
-      INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at)
-      SELECT ${leaving.contactId}, ${leaving.touchpointId}, 'unsubscribed', 'unsubscribed', ${leaving.way}, ${now}, ${now}
-      WHERE EXISTS (SELECT FROM touchpoint_records r
-        WHERE r.contact_id = ${leaving.contactId} AND r.touchpoint_id = ${leaving.touchpointId})
+      INSERT INTO delivery_events (contact_id, touchpoint_id, event_id, kind, detail, occurred_at, received_at, channel, step_id,
+        settled_at)
+      SELECT k.contact_id, k.touchpoint_id, 'unsubscribed', 'unsubscribed', ${leaving.way}, ${now}, ${now}, r.channel, r.step_id,
+        r.settled_at
+      FROM ${keyTable([leaving])} CROSS JOIN LATERAL ${recordOf(sql`k`, sql`r.channel, r.step_id, r.settled_at`)} r
       ON CONFLICT DO NOTHING`,
     )
     const said = [{ ...leaving, reason: 'unsubscribe' }]

@@ -3,8 +3,10 @@ import { beforeAll, expect, it } from 'vitest'
 import type { DeliveryEvent } from '../../src/channels/channel.ts'
 import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
+import { acknowledgeMessage } from '../../src/outcomes/inbox.ts'
 import { recordReceipts } from '../../src/outcomes/receipts.ts'
 import type { ReportingChannel } from '../../src/outcomes/reporting.ts'
+import { recordUnsubscribe } from '../../src/outcomes/unsubscribes.ts'
 import { watchChannels } from '../../src/touchpoints/breakers.ts'
 import { freshDatabase } from '../support/database.ts'
 import { openPipeline } from '../support/pipeline.ts'
@@ -74,6 +76,23 @@ it('what is said of a message of long ago is looked up in no month before that',
     '2026_01',
     '2025_12',
   ])
+})
+
+it('who unsubscribes by its link, or has it shown by the app, is looked up in the month of the message', async () => {
+  const leaving = { contactId, touchpointId: 1, way: 'page' as const }
+  expect(await monthsLookedInto(() => recordUnsubscribe(database, NOW, EMAIL, leaving))).toEqual(['2026_03'])
+  await execute(
+    database,
+    sql`INSERT INTO inapp_messages (contact_id, touchpoint_id, episode_id, step_id, locale, title, text, html, created_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'en', '', '', '', settled_at FROM touchpoint_records
+        WHERE contact_id = ${contactId} AND touchpoint_id = 2`,
+  )
+  const message = { externalId: 'u1', contactId, touchpointId: 2, tapped: true }
+  let shown: boolean | undefined
+  const looked = await monthsLookedInto(async () => {
+    shown = await acknowledgeMessage(database, NOW, message)
+  })
+  expect([shown, looked]).toEqual([true, ['2026_02']])
 })
 
 it('what is said of no message of ours is looked up in every month, once', async () => {

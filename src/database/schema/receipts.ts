@@ -34,7 +34,7 @@ export const deliveryEvents = pgTable(
     unbooked: boolean('unbooked').notNull().default(false),
     /** A soft bounce that is said to be about the sender, and nothing of the address. */
     ours: boolean('ours').notNull().default(false),
-    /** The channel that reported it. This and what follows: null where nobody looked the message up, as older versions did not. */
+    /** The channel that reported it. This and what follows: null where a version before migration 0052 wrote it. */
     channel: text('channel'),
     stepId: integer('step_id'),
     /** When the message was settled, by which its record is found; null, too, where it was still under way. */
