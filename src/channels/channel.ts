@@ -39,6 +39,8 @@ export type TemplateView = Readonly<Record<string, unknown>>
 /** A template that was compiled once; one for each name, locale and segment variant. */
 export interface Template {
   readonly name: string
+  /** Of its text, BCP 47: not the contact's where that has none and another is said instead. */
+  readonly locale?: string
   /** Renders with strict lookup. @throws Error naming the variable that no value was given for */
   render(view: TemplateView): RenderedTemplate
 }

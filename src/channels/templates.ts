@@ -200,6 +200,7 @@ function compileTemplate(
   }
   return {
     name: source.name,
+    locale,
     render: (view) => {
       try {
         return render(view)

@@ -4,6 +4,7 @@ import { countSegments } from './segments.ts'
 /** A text message as its reader sees it, the signature in front included. */
 export interface SmsContent {
   readonly template: string
+  /** Of the text. */
   readonly locale: string
   readonly text: string
   /** Values for the placeholders of a provider's own template: the `param_…` lines of the front matter. */
@@ -28,7 +29,8 @@ export function renderSms(
     ),
   )
   const { segments } = countSegments(text, { ucs2 })
-  return { template: template.name, locale: contact.locale, text, parameters, segments }
+  const locale = template.locale ?? contact.locale
+  return { template: template.name, locale, text, parameters, segments }
 }
 
 export function priceOf(content: SmsContent, segment: Money): Money {

@@ -10,6 +10,7 @@ import { parsePhone } from '../../../src/channels/sms/phone.ts'
 import { smsSettings } from '../../../src/channels/sms/settings.ts'
 import { openSms, sms } from '../../../src/channels/sms/sms.ts'
 import { signTwilio } from '../../../src/channels/sms/twilio-receipts.ts'
+import { parseTemplates } from '../../../src/channels/templates.ts'
 import { serveTwilio } from '../../../src/simulator/providers/twilio.ts'
 import { type LoopbackRequest, openProvider } from '../../support/provider.ts'
 import { readNow } from '../../support/receipts.ts'
@@ -302,6 +303,14 @@ describe('Aliyun', () => {
     })
     await channel.send({ ...message(), content: { ...message().content, locale: 'en' } })
     expect(formOf(server.asked[1]).TemplateCode).toBe('SMS_1')
+    // Who reads a language that has no text of its own gets another, and the code of that.
+    const texts = parseTemplates(
+      { 'hello.en.hbs': `---\nsubject: x\n---\n${TEXT}` },
+      { locales: ['en', 'zh-CN'] },
+    )
+    const foreign = channel.render(texts.find('hello', { locale: 'zh-CN' }), {}, li)
+    await channel.send({ ...message(), content: foreign })
+    expect(formOf(server.asked[2]).TemplateCode).toBe('SMS_1')
     expect(channel.addressOf({ ...li, phone: '13800000000' })).toBe('13800000000')
     expect(channel.addressOf({ ...li, phone: '+15550001111' })).toBeUndefined()
     const content = channel.render(
