@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { eventually } from '../support/eventually.ts'
-import { built, run } from './command.ts'
+import { built, openCliShop, run } from './command.ts'
 
 test('Ctrl-C while the embedded database is being made is an interruption, and has it made as on any machine', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'winback-interrupt-'))
@@ -47,3 +47,30 @@ test('Ctrl-C while the embedded database is being made is an interruption, and h
     rmSync(directory, { recursive: true, force: true })
   }
 }, 60_000)
+
+test('Ctrl-C ends an import whose rows another program has not written yet', async () => {
+  const { here, database } = await openCliShop()
+  const child = spawn(process.execPath, [built, 'import', 'contacts', '-'], {
+    cwd: here.cwd,
+    env: { PATH: process.env.PATH ?? '', TZ: 'UTC', ...here.env },
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
+  let said = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text
+  })
+  const ended = once(child, 'close')
+  try {
+    child.stdin.write('external_id\nann\n')
+    await eventually(
+      'its first row is there',
+      async () => (await database.client.query('SELECT FROM imports')).rowCount,
+      (begun) => begun === 1,
+    )
+    child.kill('SIGINT')
+    expect((await ended)[0]).toBe(130)
+    expect(said).toContain('error: interrupted')
+  } finally {
+    child.kill('SIGKILL')
+  }
+})

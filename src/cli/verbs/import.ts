@@ -239,6 +239,9 @@ async function runImport(
   const progress = output.progress(
     `${speech.language === 'en' ? 'Importing ' : '正在导入'}${kindText(kind, speech)}`,
   )
+  // Who writes may be silent for long.
+  const stopReading = () => void process.stdin.destroy()
+  if (piped) interrupt.addEventListener('abort', stopReading, { once: true })
   try {
     const summary = await read(database, path, {
       mapping,
@@ -267,7 +270,11 @@ async function runImport(
       text: formatSummary(summary, speech, output.width),
       exitCode: useless ? EXIT.input : EXIT.fine,
     }
+  } catch (error) {
+    interrupt.throwIfAborted()
+    throw error
   } finally {
+    interrupt.removeEventListener('abort', stopReading)
     progress.finish()
   }
 }
