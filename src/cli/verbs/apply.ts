@@ -7,6 +7,7 @@ import type { Speech } from '../../reports/words.ts'
 import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
 import { filelessCampaigns, filelessText } from '../fileless.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
+import { warnOfLostMessages } from '../lost-channels.ts'
 import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
 import { warnOfSwitches } from '../still-held.ts'
@@ -77,6 +78,7 @@ async function runApply(
     applied.map(({ campaign }) => campaign),
     speech,
   )
+  await warnOfLostMessages(context, speech)
   // Of some campaigns it says nothing what other files there are.
   if (wanted.length === 0) await warnOfFileless(context, campaigns, sayIn(speech))
   return { data: { campaigns: applied }, text: formatApplied(applied, speech) }

@@ -3,6 +3,7 @@ import { speechOf } from '../../reports/words.ts'
 import { shortageWarning } from '../../service/plan/sentences.ts'
 import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
 import { chooseLocale, sayIn } from '../locale.ts'
+import { warnOfLostMessages } from '../lost-channels.ts'
 import { parseMoment } from '../moments.ts'
 import type { Outcome } from '../output.ts'
 import { warnOfUnknownSeeds } from '../unknown-seeds.ts'
@@ -54,6 +55,7 @@ async function runPlan(
       ? context.clock.now()
       : parseMoment('--as-of', options.asOf, workspace.timezone)
   const speech = speechOf({ locale })
+  await warnOfLostMessages(context, speech)
   const plans: CampaignPlan[] = []
   for (const campaign of loaded) {
     for (const warning of campaign.warnings) {

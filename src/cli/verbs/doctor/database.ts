@@ -18,6 +18,7 @@ import { shortageFinding } from '../../../service/plan/sentences.ts'
 import { openTemplates, readCampaigns } from '../../campaigns.ts'
 import { filelessCampaigns, filelessText } from '../../fileless.ts'
 import { type Say, sayIn } from '../../locale.ts'
+import { lostMessages, lostText } from '../../lost-channels.ts'
 import { openQuietRuntime } from '../../quiet-runtime.ts'
 import type { DatabaseContext } from '../../workspace.ts'
 import { shown } from '../../workspace-file.ts'
@@ -74,6 +75,7 @@ export async function checkDatabase(context: DatabaseContext, speech: Speech): P
       ...(await checkAbsences(context, speech)),
       ...(await checkQueues(context, speech)),
       ...(await checkFileless(context, say)),
+      ...(await checkLost(context, speech)),
       ...(await checkOffers(context, speech)),
       ...(await checkVersions(context, say)),
     )
@@ -307,6 +309,14 @@ async function checkFileless(context: DatabaseContext, say: Say): Promise<Findin
   return (await filelessCampaigns(context, named)).map((name) => {
     const { found, mend } = filelessText(name, say)
     return wrong('campaigns', found, mend)
+  })
+}
+
+/** What people under way wait for and nothing will send. */
+async function checkLost(context: DatabaseContext, speech: Speech): Promise<Finding[]> {
+  return (await lostMessages(context)).map((lost) => {
+    const { found, mend } = lostText(lost, speech)
+    return wrong('channels', found, mend)
   })
 }
 
