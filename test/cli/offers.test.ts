@@ -234,3 +234,19 @@ test('an offer that its file has no more takes codes as long as somebody is unde
   const over = await run(['import', 'codes', 'tea', 'tea.csv'], here)
   expect(over.stderr).toContain('no campaign has an offer `tea`')
 })
+
+test('an offer that promises something else under its old name is asked about: codes go by that name', async () => {
+  const file = join(here.cwd, 'campaigns/graded-recall.yaml')
+  const text = await readFile(file, 'utf8')
+  const warned = async (verb: string, locale = 'en') =>
+    (await run([verb, 'graded-recall', '--locale', locale], here)).stderr
+  const asks =
+    /offers\.five_off: it promises something else than in version 1, .*: those there are, [1-9]\d* left/
+  await writeFile(file, text.replace('valid: 7d', 'valid: 8d'))
+  expect(await warned('plan')).not.toContain('promises something else')
+  await writeFile(file, text.replace('amount: 5 CNY', 'amount: 9 CNY'))
+  expect(await warned('plan')).toMatch(asks)
+  expect(await warned('plan', 'zh-CN')).toContain('offers.five_off：承诺内容与版本 1 不同')
+  expect(await warned('apply')).toMatch(asks)
+  expect(await warned('apply')).not.toContain('promises something else')
+})

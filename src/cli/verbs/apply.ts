@@ -5,6 +5,7 @@ import type { LoadedCampaign } from '../../config/load.ts'
 import { WinbackError } from '../../errors.ts'
 import type { Speech } from '../../reports/words.ts'
 import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
+import { warnOfChangedOffers } from '../changed-offers.ts'
 import { filelessCampaigns, filelessText } from '../fileless.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import { warnOfLostMessages } from '../lost-channels.ts'
@@ -62,6 +63,7 @@ async function runApply(
     for (const warning of loaded.warnings)
       context.output.warn(`${loaded.file}: ${warning.path}: ${warning.message}`)
     await warnOfUnknownSeeds(context, loaded, sayIn(speech))
+    await warnOfChangedOffers(context, loaded, sayIn(speech))
     applied.push(
       await applyCampaign(context.database, {
         loaded,

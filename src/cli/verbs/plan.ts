@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { speechOf } from '../../reports/words.ts'
 import { shortageWarning } from '../../service/plan/sentences.ts'
 import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
+import { warnOfChangedOffers } from '../changed-offers.ts'
 import { chooseLocale, sayIn } from '../locale.ts'
 import { warnOfLostMessages } from '../lost-channels.ts'
 import { parseMoment } from '../moments.ts'
@@ -62,6 +63,7 @@ async function runPlan(
       context.output.warn(`${campaign.file}: ${warning.path}: ${warning.message}`)
     }
     await warnOfUnknownSeeds(context, campaign, sayIn(speech))
+    await warnOfChangedOffers(context, campaign, sayIn(speech))
     const plan = await planCampaign(context, campaign, templates, asOf)
     for (const shortage of plan.shortages) {
       context.output.warn(shortageWarning(shortage, plan.campaign, speech))
