@@ -212,7 +212,7 @@ async function account(
     campaign: CompiledCampaign
     /** How many went out or may have, by channel: those, too, of which an earlier try may have, and no other is made. */
     sent: ReadonlyMap<string, number>
-    /** How many the sweeper has counted already, taking us for dead. */
+    /** How many of them others count, who took us for dead. */
     swept: ReadonlyMap<string, number>
     unused: readonly Unused[]
     ratedOn: string | undefined

@@ -33,6 +33,7 @@ import {
   countBack,
   countTry,
   type Handover,
+  isOut,
   needingConsent,
   putOff,
   streamOf,
@@ -282,9 +283,11 @@ async function settleResults(
   const dead = results.flatMap(({ outgoing, delivery }) =>
     (delivery.dead ?? []).map((token) => ({ contactId: outgoing.candidate.contactId, token })),
   )
+  let tries = 0
   // What was handed over is known here and nowhere else: a restart of the database is waited for.
   await throughOutage(
     async () => {
+      tries += 1
       if (settled.length > 0) {
         // It may be another month by now: a process that was suspended knows what became of its sends all the same.
         await ensurePartitions(database, 'touchpoint_records', [now])
@@ -292,9 +295,9 @@ async function settleResults(
         // Fewer than asked: the sweeper thought us dead and wrote `uncertain`. Now it is known. Or it put them back in doubt.
         if (numberOf(done) < settled.length) {
           tally.doubts = true
-          const known = await resolve(database, now, settled)
+          const counted = await resolveTaken(database, now, settled, tries === 1 ? done : undefined)
           const [{ channel = null } = {}] = settled
-          if (channel !== null) add(tally.swept, channel, known)
+          if (channel !== null) add(tally.swept, channel, counted)
         }
       }
       const back = retries.length > 0 ? await putBack(database, handover.claimId, now, retries) : 0
@@ -314,6 +317,29 @@ async function settleResults(
   }
   tally.deferred += retries.length
   tally.doubts ||= retries.some(({ doubted }) => doubted)
+}
+
+/**
+ * Writes down what is known of messages that were taken from us meanwhile. One that is out, or may be, is counted by whoever
+ * took it and recorded it, or tries it again, or lost it to an erasure; one that has failed after all, they counted in vain.
+ * @param done what we recorded ourselves; undefined where the answer to an earlier try was lost, and the rest may be ours
+ * @returns how many not to count
+ */
+async function resolveTaken(
+  database: Database,
+  now: Date,
+  settled: readonly Settlement[],
+  done: readonly RecordCount[] | undefined,
+): Promise<number> {
+  const known = async (state: Settlement['state']) =>
+    await resolve(
+      database,
+      now,
+      settled.filter((each) => each.state === state),
+    )
+  const failed = await known('failed')
+  const sent = await known('sent')
+  return failed + (done ? settled.filter(isOut).length - numberOf(done.filter(isOut)) : sent)
 }
 
 /** Settles; what Winback itself is the provider of is kept in the same transaction. */

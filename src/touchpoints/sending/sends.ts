@@ -232,7 +232,7 @@ export interface BatchTally {
   doubts: boolean
   /** How many went out or may have, by channel. */
   byChannel: Map<string, number>
-  /** Of those that have ended, how many the sweeper had recorded, and counted, as possibly out. */
+  /** Of those that have ended, how many are counted by others, who took them from us meanwhile. */
   swept: Map<string, number>
   /** Messages whose address does not exist, as the provider says that was asked to take them, by channel. */
   nowhere: Map<string, TouchpointKey[]>
@@ -283,6 +283,11 @@ export function countBack(tally: BatchTally, number: number): void {
   tally.untried += number
 }
 
+/** It went out, or may have. */
+export function isOut({ state }: Pick<Settlement, 'state'>): boolean {
+  return state === 'sent' || state === 'uncertain'
+}
+
 /** Counts what was settled, as what it was recorded as. */
 export function count(
   tally: Pick<BatchTally, 'settled' | 'skipped' | 'byChannel'>,
@@ -291,7 +296,6 @@ export function count(
   for (const { state, channel, skipped, number } of settled) {
     tally.settled[state] = (tally.settled[state] ?? 0) + number
     if (skipped !== null) tally.skipped[skipped] = (tally.skipped[skipped] ?? 0) + number
-    const out = state === 'sent' || state === 'uncertain'
-    if (out && channel !== null) add(tally.byChannel, channel, number)
+    if (isOut({ state }) && channel !== null) add(tally.byChannel, channel, number)
   }
 }

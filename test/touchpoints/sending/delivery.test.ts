@@ -1,7 +1,9 @@
 import { sql } from 'drizzle-orm'
 import type { QueryConfig } from 'pg'
 import { describe, expect, it } from 'vitest'
-import { type Database, execute, rows } from '../../../src/database/connect.ts'
+import type { Delivery } from '../../../src/channels/channel.ts'
+import { eraseContact } from '../../../src/contacts/privacy/erase.ts'
+import { type Database, execute, rows, transaction } from '../../../src/database/connect.ts'
 import { processBatch } from '../../../src/touchpoints/batch.ts'
 import { type Batch, dispatchDue } from '../../../src/touchpoints/dispatch.ts'
 import type { TouchpointKey } from '../../../src/touchpoints/keys.ts'
@@ -13,7 +15,7 @@ import { createSlots } from '../../../src/touchpoints/sending/slots.ts'
 import { createStandstill } from '../../../src/touchpoints/sending/standstill.ts'
 import { sweep } from '../../../src/touchpoints/sweep.ts'
 import { plainCandidate } from '../../support/candidate.ts'
-import { testChannel } from '../../support/channel.ts'
+import { type TestChannel, testChannel } from '../../support/channel.ts'
 import { emptiedDatabase } from '../../support/emptied.ts'
 import {
   DAY,
@@ -635,6 +637,72 @@ describe('a sweep', () => {
     )
     expect(record).toEqual({ state: 'sent', id: 'p-1', detail: '250 taken', cost: 7 })
     expect(await ledger(pipeline)).toEqual([{ kind: 'spend', amount: 7, entries: 1 }])
+  })
+})
+
+describe('what a slow worker tells of messages that were taken from it', () => {
+  const counted = ({ database }: Pipeline) => rows(database, sql`SELECT sum(sent) AS sent FROM send_counts`)
+
+  /** It hands over its only message, the sweeper takes it, something happens, and then it hears the answer. */
+  async function outlive(
+    channel: TestChannel,
+    answer: Delivery,
+    meanwhile: (pipeline: Pipeline) => Promise<void> = async () => {},
+  ): Promise<Pipeline> {
+    const pipeline = await open(1, { channel })
+    const [batch] = await queue(pipeline)
+    if (!batch) throw new Error('no batch')
+    let end = () => {}
+    let working: Promise<unknown> | undefined
+    await new Promise<void>((sending) => {
+      channel.answer = () => {
+        sending()
+        return new Promise((resolve) => {
+          end = () => resolve(answer)
+        })
+      }
+      working = processBatch(pipeline.worker, batch)
+    })
+    await expireLeases(pipeline.database)
+    await sweep(pipeline.database, START, channel.idempotent ? ['email'] : [])
+    await meanwhile(pipeline)
+    end()
+    await working
+    return pipeline
+  }
+
+  it.each([
+    ['sent', { outcome: 'sent' }, 1],
+    ['in doubt', { outcome: 'uncertain', detail: 'dropped after DATA' }, 1],
+    ['refused', { outcome: 'rejected', reason: 'refused', detail: '550' }, 0],
+  ] as const)('is counted once: %s', async (_, answer, sent) => {
+    expect(await counted(await outlive(testChannel('email'), answer))).toEqual([{ sent }])
+  })
+
+  it.each([
+    ['sent', { outcome: 'sent' }],
+    ['refused', { outcome: 'rejected', reason: 'refused', detail: '550' }],
+  ] as const)('is counted once, and as in doubt, where its reader was erased: %s', async (_, answer) => {
+    const erased = async ({ database }: Pipeline) => {
+      await transaction(database, (tx) => eraseContact(tx, 1, { now: START, hooks: {}, phoneKeys: () => [] }))
+    }
+    const pipeline = await outlive(testChannel('email'), answer, erased)
+    expect(await rows(pipeline.database, sql`SELECT state FROM touchpoint_records`)).toEqual([
+      { state: 'uncertain' },
+    ])
+    expect(await counted(pipeline)).toEqual([{ sent: 1 }])
+  })
+
+  it('is counted once where another worker has sent it again, to a provider that knows repeats', async () => {
+    const channel = testChannel('email', { idempotent: true })
+    const again = async (pipeline: Pipeline) => {
+      channel.answer = () => ({ outcome: 'sent' })
+      const slots = new Map([['email', createSlots(4)]])
+      for (const batch of await queue(pipeline)) await processBatch({ ...pipeline.worker, slots }, batch)
+    }
+    const pipeline = await outlive(channel, { outcome: 'sent' }, again)
+    expect(channel.sent).toHaveLength(2)
+    expect(await counted(pipeline)).toEqual([{ sent: 1 }])
   })
 })
 
