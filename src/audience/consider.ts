@@ -44,7 +44,7 @@ export async function considerContact(
     sql`SELECT ${entry.since} AS since,
       c.external_id = ANY (${sql.param(campaign.definition.seeds)}::text[]) AS seed,
       EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
-        AND e.ended_at IS NULL AND e.outcome_until > ${now}::timestamptz) AS open,
+        AND e.arm <> 'seed' AND e.ended_at IS NULL AND e.outcome_until > ${now}::timestamptz) AS open,
       EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
         AND e.lapsed_at = ${entry.since} AND e.arm <> 'seed') AS entered
       FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
@@ -79,8 +79,9 @@ const OUTSIDE = {
 type Unconsidered = 'seed' | 'open' | 'entered' | (typeof OUTSIDE)[keyof typeof OUTSIDE][number]
 
 function unconsidered(campaign: CompiledCampaign, state: State | undefined, now: Date): Unconsidered {
-  if (state?.seed) return 'seed'
+  // Who was taken in before being made a seed is in it to the end, and counted.
   if (state?.open) return 'open'
+  if (state?.seed) return 'seed'
   const [none, soon, late] = OUTSIDE[campaign.entry.kind]
   if (!state?.since) return none
   const elapsed = (now.getTime() - state.since.getTime()) / 1000

@@ -33,6 +33,25 @@ it('tells of one contact what a run would make of them, considered or not', asyn
   ])
   await runCampaign(pipeline.run, pipeline.campaign, START)
   expect(await answerTo(taken)).toBe('open')
+  expect(await answerTo(seed)).toBe('seed')
+})
+
+it('tells of a seed what it is: in the campaign like others where that was so before, and one no more where it is none', async () => {
+  const pipeline = await openPipeline({
+    database: await emptiedDatabase(),
+    definition: { seeds: ['u2', 'u3'] },
+  })
+  const [taken, before, still] = [
+    await pipeline.addContact({ silentSince: ago(4) }),
+    await pipeline.addContact({ silentSince: ago(20) }),
+    await pipeline.addContact({ silentSince: ago(4) }),
+  ]
+  await runCampaign(pipeline.run, pipeline.campaign, START)
+  const { definition } = pipeline.campaign
+  const changed = { ...pipeline.campaign, definition: { ...definition, seeds: ['u1', 'u3'] } }
+  const answerTo = async (contact: number) =>
+    (await considerContact(pipeline.database, changed, contact, START)).answer
+  expect(await Promise.all([taken, before, still].map(answerTo))).toEqual(['open', 'beyond', 'seed'])
 })
 
 it('holds a contact against the others of the person, as a run does', async () => {
