@@ -12,7 +12,6 @@ const STRIPES = 64
 
 /** A message that came back; when it was settled, or null while it is under way. */
 interface Returned extends TouchpointKey {
-  readonly eventId: string
   readonly settledAt: Date | null
 }
 
@@ -24,21 +23,33 @@ export async function countSoftBounces(
   soft: readonly Returned[],
 ): Promise<void> {
   if (soft.length === 0) return
-  const messages = [...new Map(soft.map((event) => [nameOf(event), event] as const)).values()]
+  const told = new Map<string, Returned & { readonly events: number }>()
+  for (const event of soft) {
+    told.set(nameOf(event), { ...event, events: (told.get(nameOf(event))?.events ?? 0) + 1 })
+  }
+  const messages = [...told.values()]
+  const stripes = sql`SELECT DISTINCT (k.settled_at AT TIME ZONE 'UTC')::date AS day, k.contact_id % ${STRIPES}::int AS stripe`
+  const given = sql`unnest(${bigints(messages.map(({ contactId }) => contactId))},
+      ${bigints(messages.map(({ touchpointId }) => touchpointId))},
+      ${sql.param(messages.map(({ settledAt }) => (settledAt ?? now).toISOString()))}::timestamptz[],
+      ${sql.param(messages.map(({ events }) => events))}::int[]
+    ) AS k(contact_id, touchpoint_id, settled_at, events)`
+  // Locked first: who is told of one message twice at a time, under two ids, sees in the next statement what was counted.
   await execute(
     tx,
-    sql`
-    INSERT INTO soft_bounces (channel, day, stripe, messages)
-    SELECT ${channel}, (k.settled_at AT TIME ZONE 'UTC')::date, k.contact_id % ${STRIPES}::int, count(*)
-    FROM unnest(${bigints(messages.map(({ contactId }) => contactId))},
-      ${bigints(messages.map(({ touchpointId }) => touchpointId))},
-      ${sql.param(messages.map(({ settledAt }) => (settledAt ?? now).toISOString()))}::timestamptz[]
-    ) AS k(contact_id, touchpoint_id, settled_at)
-    WHERE NOT EXISTS (SELECT FROM delivery_events e
-      WHERE e.contact_id = k.contact_id AND e.touchpoint_id = k.touchpoint_id AND e.kind = 'soft_bounce'
-        AND e.event_id <> ALL (${texts(soft.map(({ eventId }) => eventId))}))
-    GROUP BY 2, 3 ORDER BY 2, 3
-    ON CONFLICT (channel, day, stripe) DO UPDATE SET messages = soft_bounces.messages + excluded.messages`,
+    sql`INSERT INTO soft_bounces (channel, day, stripe, messages)
+      SELECT ${channel}, day, stripe, 0 FROM (${stripes} FROM ${given}) s ORDER BY day, stripe
+      ON CONFLICT (channel, day, stripe) DO UPDATE SET messages = soft_bounces.messages`,
+  )
+  await execute(
+    tx,
+    sql`UPDATE soft_bounces b SET messages = b.messages + n.messages FROM (
+        SELECT day, stripe, count(*) AS messages FROM (${stripes}, k.contact_id, k.touchpoint_id, k.events FROM ${given}) s
+        -- None but those that were just recorded.
+        WHERE s.events = (SELECT count(*) FROM delivery_events e
+          WHERE e.contact_id = s.contact_id AND e.touchpoint_id = s.touchpoint_id AND e.kind = 'soft_bounce')
+        GROUP BY day, stripe) n
+      WHERE b.channel = ${channel} AND b.day = n.day AND b.stripe = n.stripe`,
   )
 }
 

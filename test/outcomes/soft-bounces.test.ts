@@ -110,9 +110,34 @@ describe('soft bounces', () => {
   it('count a message once among those of its day, whatever its provider says of it twice', async () => {
     const gone = people.slice(0, 1)
     for (let day = 1; day <= 5; day += 1) {
-      for (let no = 0; no < 8; no += 1) await returned(day, gone, { eventId: `back ${day} ${no}` })
+      for (let no = 0; no < 8; no += 1) await returned(day, gone, { eventId: `back ${no}` })
     }
     expect(await listed()).toEqual(gone)
+    expect(await rows(scene.database, sql`SELECT sum(messages)::int AS messages FROM soft_bounces`)).toEqual([
+      { messages: 5 },
+    ])
+  })
+
+  it('count a message once where what is said of another beside it has the same id', async () => {
+    await send(1)
+    const [one = 0, other = 0] = people
+    await returned(1, [one], { eventId: 'a' })
+    const at = new Date(START.getTime() + (DAY + 3600) * 1000)
+    const said = (contactId: number, eventId: string) => {
+      return { contactId, touchpointId: contactId * 100 + 1, kind: 'soft_bounce', eventId, at } as const
+    }
+    await recordReceipts(scene.database, at, EMAIL, [said(one, 'b'), said(other, 'a'), said(other, 'c')])
+    expect(await rows(scene.database, sql`SELECT sum(messages)::int AS messages FROM soft_bounces`)).toEqual([
+      { messages: 2 },
+    ])
+  })
+
+  it('count a message once where its provider says of it twice at a time', async () => {
+    await send(1)
+    for (const contactId of people.slice(0, 5)) {
+      const told = ['a', 'b', 'c', 'd'].map((eventId) => returned(1, [contactId], { eventId }))
+      await Promise.all(told)
+    }
     expect(await rows(scene.database, sql`SELECT sum(messages)::int AS messages FROM soft_bounces`)).toEqual([
       { messages: 5 },
     ])
