@@ -23,6 +23,7 @@ export interface RedemptionClaim {
 export const REFUSALS = {
   unknown_code: 'nobody was given this code',
   mistyped_code: 'its check letter does not fit: it was mistyped, or is no code of ours',
+  unknown_contact: 'no contact has this external_id',
   unknown_grant: 'the contact has no grant of this offer',
   foreign: 'the code belongs to another account',
   expired: 'it was used after the grant had expired',
@@ -136,7 +137,7 @@ function answerTo(
     return refused('incomplete')
   }
   if (!grant) {
-    if (claim.code === undefined) return refused('unknown_grant')
+    if (claim.code === undefined) return refused(place?.ownerId == null ? 'unknown_contact' : 'unknown_grant')
     return refused(!place?.known && isMistyped(claim.code) ? 'mistyped_code' : 'unknown_code')
   }
   if (claim.externalId !== undefined && place?.ownerId !== grant.contactId) return refused('foreign')

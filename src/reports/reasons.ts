@@ -250,6 +250,7 @@ export const REDEMPTION_REFUSALS = {
     en: 'its check letter does not fit: it was mistyped, or is no code of ours',
     'zh-CN': '校验位不符：输入有误，或不是我方的券码',
   },
+  unknown_contact: { en: 'no contact has this external_id', 'zh-CN': '没有此 external_id 对应的联系人' },
   unknown_grant: { en: 'the contact has no grant of this offer', 'zh-CN': '该联系人未领取此优惠' },
   foreign: { en: 'the code belongs to another account', 'zh-CN': '券码属于其他账号' },
   expired: { en: 'it was used after the grant had expired', 'zh-CN': '使用时已过有效期' },

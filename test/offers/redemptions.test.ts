@@ -138,7 +138,7 @@ describe('a redemption', () => {
       'unknown_code',
       'foreign',
       'unknown_grant',
-      'unknown_grant',
+      'unknown_contact',
       'incomplete',
       'unknown_code',
       'mistyped_code',
