@@ -140,9 +140,10 @@ export const hang = (shop: ShopMode) =>
     ).length
     const full = Math.min(mails, real.email.concurrency)
     const { go, reached, wait } = holdUp(full)
+    let ended: 'sent' | 'uncertain' = 'sent'
     real.email.answer = async () => {
       await wait()
-      return { outcome: 'sent' }
+      return ended === 'sent' ? { outcome: 'sent' } : { outcome: 'uncertain', detail: 'dropped after DATA' }
     }
     const done = processReally(anotherWorker(real), batch)
     await Promise.race([done, ...(full > 0 ? [reached] : [])])
@@ -157,7 +158,8 @@ export const hang = (shop: ShopMode) =>
     }
     model.hanging.add(worker)
     real.hanging.set(worker, {
-      go: async () => {
+      go: async (mode) => {
+        ended = mode
         go()
         await done
       },
@@ -205,21 +207,26 @@ export const hangInShop = (shop: ShopMode) =>
     })
   })
 
-export async function wakeOne(model: Model, real: Real, worker: number): Promise<void> {
+export async function wakeOne(
+  model: Model,
+  real: Real,
+  worker: number,
+  mode: 'sent' | 'uncertain' = 'sent',
+): Promise<void> {
   speak(real, 'sent')
   const hanging = real.hanging.get(worker)
   real.hanging.delete(worker)
-  await hanging?.go()
+  await hanging?.go(mode)
   if (hanging?.asking) wakeAsking(model, hanging.asking, worker)
-  else wake(model, worker)
+  else wake(model, worker, mode)
 }
 
-export const wakeUp = (which: number) =>
+export const wakeUp = (which: number, mode: 'sent' | 'uncertain') =>
   command(
-    `hanging worker ${which} goes on`,
+    `hanging worker ${which} goes on, its sends ${mode}`,
     async (model, real) => {
       const worker = pick([...model.hanging], which)
-      if (worker !== undefined) await wakeOne(model, real, worker)
+      if (worker !== undefined) await wakeOne(model, real, worker, mode)
     },
     (model) => model.hanging.size > 0,
   )

@@ -12,8 +12,8 @@ import type { Asking, ShopMode } from './crediting.ts'
 
 /** A worker that hangs. */
 export interface Hanging {
-  /** Lets it go on, to its end. */
-  readonly go: () => Promise<void>
+  /** Lets it go on, to its end: its first sends have ended well, or nobody knows how. */
+  readonly go: (mode: 'sent' | 'uncertain') => Promise<void>
   /** It has asked the shop and done nothing else. */
   readonly asking?: Asking
 }

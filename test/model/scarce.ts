@@ -77,8 +77,8 @@ export function isClosed({ mailPaused, absence, now }: Model): boolean {
 
 /** Due, and open to be dispatched; or in a batch that has not come to it. */
 function isWaiting(model: Model, { episode, touch }: Placed): boolean {
-  const { state, dueAt, step, doubtedBy } = touch
-  if (doubtedBy !== null) return false
+  const { state, dueAt, step } = touch
+  if (isUnderWay(touch)) return false
   if (state === 'claimed') return true
   if ((state !== 'planned' && state !== 'queued') || dueAt > model.now) return false
   if (model.courses[episode.campaign].state !== 'on') return false

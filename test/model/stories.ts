@@ -180,6 +180,9 @@ const running = fc.tuple(campaign, by).map(([name, schedulers]) => runNow(name, 
 const working = fc
   .record({ mode, shop, times: fc.constantFrom(1, 1, 2), dispatchers: fc.constantFrom(1, 1, 2) })
   .map(work)
+const waking = fc
+  .tuple(who, fc.constantFrom<'sent' | 'uncertain'>('sent', 'sent', 'uncertain'))
+  .map(([which, mode]) => wakeUp(which, mode))
 const dying = fc.tuple(fc.constantFrom(0, 2, 4), fc.boolean()).map(([marked, handed]) => die(marked, handed))
 
 const applying = campaign.map((name) => applyNext(name))
@@ -219,7 +222,7 @@ const anything: fc.Arbitrary<Command>[] = [
   fc.constant(sweepNow),
   ...often(2, shop.map(hang)),
   shop.map(hangInShop),
-  who.map(wakeUp),
+  waking,
   who.map(returnMeanwhile),
 ]
 
@@ -238,7 +241,7 @@ const givingAndTaking: fc.Arbitrary<Command>[] = [
   ...often(2, fc.constant(sweepNow)),
   shop.map(hang),
   ...often(3, shop.map(hangInShop)),
-  ...often(2, who.map(wakeUp)),
+  ...often(2, waking),
   who.map(returnMeanwhile),
 ]
 

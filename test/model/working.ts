@@ -202,20 +202,22 @@ export function sweep(model: Model): void {
   conclude(model)
 }
 
-/** A worker that hung goes on: its sends have ended well, and it does the rest of its batch. */
-export function wake(model: Model, worker: number): void {
+/** A worker that hung goes on: its sends have ended well, or nobody knows how, and it does the rest of its batch. */
+export function wake(model: Model, worker: number, mode: 'sent' | 'uncertain'): void {
   model.hanging.delete(worker)
   for (const episode of model.episodes) {
     for (const touch of episode.touches) {
       if (touch.state === 'uncertain' && touch.doubtedBy === worker) touch.state = 'sent'
       if (touch.holder !== worker) continue
       const placed = { episode, touch }
-      if (touch.state === 'sending') finish(model, placed, touch.channel ?? 'email', { mode: 'sent', worker })
+      if (touch.state === 'sending') finish(model, placed, touch.channel ?? 'email', { mode, worker })
       else if (touch.state === 'uncertain') {
-        // Given up by the sweeper, and now it is known.
-        touch.state = 'sent'
+        // Given up by the sweeper, and now it is known, or is not.
         countTried(model, worker)
-        charge(model, placed)
+        if (mode === 'sent') {
+          touch.state = 'sent'
+          charge(model, placed)
+        }
       } else if (touch.state === 'claimed') goOn(model, placed, touch.channel ?? 'email', worker)
       touch.holder = 0
     }
