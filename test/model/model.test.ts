@@ -69,7 +69,7 @@ const runs = Number(process.env.WINBACK_MODEL_RUNS ?? 10)
 const limit = 10_000 + runs * 4000
 const seed = process.env.WINBACK_MODEL_SEED
 /** Not made smaller with a story that fails: another salt is another world. */
-const drawn: fc.Arbitrary<Drawn> = fc.noShrink(fc.record({ salt: fc.nat(), text: fc.constantFrom(1, 2) }))
+const drawn: fc.Arbitrary<Drawn> = fc.noShrink(fc.record({ salt: fc.nat(), text: fc.constantFrom(1, 1, 2) }))
 
 describe('the pipeline', () => {
   it('does what the model says, whatever happens', { timeout: 4 * limit }, async () => {

@@ -234,7 +234,11 @@ const givingAndTaking: fc.Arbitrary<Command>[] = [
   choosing,
   who.map(forget),
   ...often(4, comingBack),
-  ...often(2, running),
+  // What is given is the first campaign's.
+  ...often(
+    2,
+    by.map((schedulers) => runNow('game', schedulers)),
+  ),
   applying,
   ...often(4, working),
   dying,
