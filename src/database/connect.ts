@@ -85,10 +85,9 @@ export function connect(
     Client: patientClient(options.patience ?? CONNECT_PATIENCE),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE,
-    connectionString: meant,
     // Of a statement with hundreds of expressions, such as those that count reports, a server that compiles them is seconds
     // over what then runs for milliseconds: 19 s a day counted instead of 0.3.
-    options: `-c search_path=${schema} -c timezone=UTC -c jit=off`,
+    ...addOptions(meant, `-c search_path=${schema} -c timezone=UTC -c jit=off`),
     application_name: options.applicationName ?? 'winback',
     types: parsers,
   }
@@ -121,6 +120,19 @@ function openPool(settings: pg.PoolConfig): Pool {
 export function spellTls(url: string): string {
   if (/[?&]uselibpqcompat=/.test(url)) return url
   return url.replace(/([?&]sslmode=)(?:prefer|require|verify-ca)(?=&|$)/, '$1verify-full')
+}
+
+/**
+ * A connection URL's own `options` before ours, of which the last that names a setting holds: node-postgres takes those of the
+ * URL instead of any other. Pure.
+ */
+export function addOptions(url: string, ours = ''): { connectionString: string; options: string } {
+  const [, own] = /[?&]options=([^&]*)/.exec(url) ?? []
+  if (own === undefined) return { connectionString: url, options: ours }
+  const connectionString = url.replace(/([?&])options=[^&]*(&|$)/, (_, before, after) =>
+    after ? before : '',
+  )
+  return { connectionString, options: `${decodeURIComponent(own.replaceAll('+', ' '))} ${ours}`.trim() }
 }
 
 /**

@@ -87,6 +87,21 @@ it.each([
   expect(spellTls(url)).toBe(meant ?? url)
 })
 
+it('takes the options of an address besides its own, which hold', async () => {
+  const { url } = await freshDatabase()
+  const own = encodeURIComponent('-c search_path=public -c statement_timeout=7s')
+  for (const query of [
+    `?options=${own}`,
+    `?options=${own}&ssl=0`,
+    `?ssl=0&options=${own.replaceAll('%20', '+')}`,
+  ]) {
+    const database = connect(`${url}${query}`, { max: 1 })
+    expect((await assertServer(database)).version).toMatch(/^\d+/)
+    expect(await rows(database, sql`SHOW statement_timeout`)).toEqual([{ statement_timeout: '7s' }])
+    await database.close()
+  }
+})
+
 it.each([
   ['postgres://winback:p%40ss@db.example:5432/shop', 'db.example:5432', '/shop'],
   ['postgres://winback:secret@/shop?host=/run/sql', '/run/sql', '/shop'],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Cluster, Redis } from 'ioredis'
 import type { ClientBase } from 'pg'
+import { addOptions } from '../../database/connect.ts'
 import { accessOf, masterOf, nodesOf, placeOf } from './redis-nodes.ts'
 
 // Where the queue lives, and connections to it.
@@ -18,7 +19,7 @@ const KEEP_ALIVE = 30_000
 
 export function postgresConnection(engine: Engine & { kind: 'postgres' }) {
   return {
-    connectionString: engine.url,
+    ...addOptions(engine.url),
     schema: engine.schema,
     migrate: true,
     max: 4,

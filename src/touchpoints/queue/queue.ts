@@ -1,5 +1,6 @@
 import { createPostgresBackend, Queue } from 'bullmq'
 import { connectionRemedy } from '../../database/connection-remedies.ts'
+import { throughOutage } from '../../database/outage.ts'
 import { messageOf, WinbackError } from '../../errors.ts'
 import {
   type Engine,
@@ -34,6 +35,8 @@ export interface JobQueue {
   close(): Promise<void>
 }
 
+/** Seconds until a queue that does not answer, or gives way to others each time, is given up. */
+const PATIENCE = 15
 const KEEP_NOTHING = { attempts: 1, removeOnComplete: true, removeOnFail: true }
 
 /**
@@ -44,7 +47,7 @@ const KEEP_NOTHING = { attempts: 1, removeOnComplete: true, removeOnFail: true }
 export async function openQueue(
   engine: Engine,
   onError: (error: Error) => void,
-  patience = 15,
+  patience = PATIENCE,
 ): Promise<JobQueue> {
   let last: Error | undefined
   const opened = (error: Error) => {
@@ -133,7 +136,8 @@ function jobQueue(
     waiting: () => answers.to(() => queue.getWaitingCount()),
     workers: () => answers.to(() => queue.getWorkersCount()),
     id: () => answers.to(id),
-    flush: () => queue.obliterate({ force: true }),
+    // On PostgreSQL it waits for workers that move jobs, and they for it: one of them is chosen to give way.
+    flush: () => throughOutage(() => queue.obliterate({ force: true }), PATIENCE),
     leave: answers.leave,
     close: async () => {
       await atMost(FAREWELL, queue.close())

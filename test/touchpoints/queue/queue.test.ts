@@ -3,7 +3,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from 'no
 import { sql } from 'drizzle-orm'
 import { Redis } from 'ioredis'
 import { afterAll, describe, expect, it } from 'vitest'
-import { execute } from '../../../src/database/connect.ts'
+import { execute, rows, transaction } from '../../../src/database/connect.ts'
 import type { Engine } from '../../../src/touchpoints/queue/engine.ts'
 import { startWorker } from '../../../src/touchpoints/queue/job-worker.ts'
 import { batchOf, type Job, jobOf } from '../../../src/touchpoints/queue/jobs.ts'
@@ -133,6 +133,30 @@ describe.each([
     expect(await queue.waiting()).toBe(0)
     await queue.close()
   })
+})
+
+it('a queue that gives way to a worker while it is flushed is flushed after it', async () => {
+  const database = await freshDatabase()
+  // Whoever has waited the longest looks for a deadlock first: long enough for the other to bring it about.
+  const patient = `${database.url}?options=${encodeURIComponent('-c deadlock_timeout=3s')}`
+  const queue = await openQueue({ kind: 'postgres', url: patient, schema: 'winback_queue' }, fail)
+  await queue.add([jobOf({ stepId: 1, keys: [] })])
+  const flushing = await transaction(database, async (tx) => {
+    await execute(tx, sql`SET LOCAL deadlock_timeout = '1h'`)
+    await execute(tx, sql`SELECT nextval('winback_queue.bullmq_jid_' || md5('touchpoints'))`)
+    const flushed = queue.flush()
+    flushed.catch(() => {})
+    await eventually(
+      'it waits for the sequence',
+      () => rows(database, sql`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'`),
+      (waiting) => waiting.length > 0,
+    )
+    await execute(tx, sql`SELECT FROM winback_queue.meta FOR UPDATE`)
+    return { flushed }
+  })
+  await flushing.flushed
+  expect(await queue.waiting()).toBe(0)
+  await queue.close()
 })
 
 it.skipIf(!hasRedis())(
