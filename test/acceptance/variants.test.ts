@@ -14,7 +14,7 @@ import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { seeded } from '../support/draws.ts'
-import { openShop, type Shop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop, TEMPLATES } from '../support/shop.ts'
 
 // Two letters of which one is better, from the file to the verdict: real templates, real imports, a planted truth.
 
@@ -52,7 +52,6 @@ beforeAll(async () => {
     database,
     clock,
     channels: [email],
-    workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),
     templates: {
       ...TEMPLATES,
       'hello-story.en.hbs': '---\nsubject: A story\n---\n<p>Once upon a time</p>\n',
@@ -153,7 +152,6 @@ it('rehearses with the variants that were drawn in truth', async () => {
     const files = { ...TEMPLATES, 'hello-story.en.hbs': '---\nsubject: A story\n---\n<p>Once</p>\n' }
     const rehearsed = await openShop({
       ...{ database: rehearsal, clock: past, channels: [testChannel('email')], templates: files },
-      workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),
     })
     await rehearsed.apply(CAMPAIGN(EVEN))
     const runtime = { ...rehearsed.runtime, clock: past }

@@ -81,7 +81,7 @@ describe.each(PROVIDERS)('$name, whose provider is away', ({ name, open, appear 
     const clock = manualClock(new Date(START))
     const channel = open(port)
     stops.push(() => channel.close())
-    const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
+    const workspace = WORKSPACE.replace(
       '  log: {}',
       `  log: {}\n  webhook: { url: "http://127.0.0.1:${port}/", secret: "${SECRET}", allow_private: [127.0.0.1] }`,
     )
@@ -180,7 +180,7 @@ it('a webhook whose gateway answers 503 for half a day costs no message its trie
     connections: 2,
   }
   const channel = openWebhook(webhookSettings.parse(settings))
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
+  const workspace = WORKSPACE.replace(
     '  log: {}',
     `  log: {}\n  webhook: { url: "${provider.url}", secret: "${SECRET}", allow_private: [127.0.0.1] }`,
   )

@@ -10,7 +10,7 @@ import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { createSlots } from '../../src/touchpoints/sending/slots.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 import type { Fault, Phase } from '../support/smtp.ts'
 import { type RawServer, startRawSmtp } from '../support/smtp-raw.ts'
 
@@ -68,8 +68,7 @@ describe('a server that misbehaves', () => {
   beforeAll(async () => {
     smtp = await startRawSmtp()
     clock = manualClock(new Date(START))
-    const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-    shop = await openShop({ database: await emptiedDatabase(), clock, channels: [], workspace })
+    shop = await openShop({ database: await emptiedDatabase(), clock, channels: [] })
     await shop.apply(SOURCE)
   })
   /**

@@ -25,7 +25,7 @@ import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
 import { scratchDirectory } from '../support/scratch.ts'
-import { openShop, type Shop } from '../support/shop.ts'
+import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
 import { findWords } from './promises.ts'
 
 // I12 forgotten: after an erasure nothing that names the person is left, and reports say what they said.
@@ -76,6 +76,7 @@ async function work(shop: Shop): Promise<void> {
 async function open(people: readonly Person[]) {
   const shop = await openShop({
     database: await emptiedDatabase(),
+    workspace: WORKSPACE.replace('control: 0%', 'control: 10%'),
     clock: manualClock(START),
     channels: [testChannel('email', { price: 2 }), testChannel('log')],
   })

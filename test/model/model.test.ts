@@ -6,7 +6,7 @@ import { emptiedDatabase } from '../support/emptied.ts'
 import { assertPatiently } from '../support/patience.ts'
 import { openShop, TEMPLATES, WORKSPACE } from '../support/shop.ts'
 import { type CampaignName, PRICE } from './campaign.ts'
-import { workspaceAdditions } from './campaigns.ts'
+import { CONTROL, workspaceAdditions } from './campaigns.ts'
 import { GAME_TEMPLATES } from './game.ts'
 import { emptyModel, everyEpisode, type Model } from './model.ts'
 import { openAccounts, type Real } from './real.ts'
@@ -41,7 +41,7 @@ async function world({ salt, text }: Drawn): Promise<{ model: Model; real: Real 
     database,
     clock: manualClock(new Date(START)),
     channels: [email, log],
-    workspace: `${WORKSPACE}${workspaceAdditions(accounts.url)}`,
+    workspace: `${WORKSPACE.replace('control: 0%', `control: ${CONTROL * 100}%`)}${workspaceAdditions(accounts.url)}`,
     templates: { ...TEMPLATES, ...GAME_TEMPLATES },
     salts,
     // Nobody's lease runs out but when a test says so.

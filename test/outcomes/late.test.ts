@@ -5,7 +5,7 @@ import { type Database, execute, rows } from '../../src/database/connect.ts'
 import { refreshReports } from '../../src/service/reporting.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 
 // What comes in after a lapse has ended, of what the feed does not count: the sums of reports hear of it.
 
@@ -35,8 +35,7 @@ let shop: Shop
 const clock = manualClock(START)
 beforeAll(async () => {
   database = await freshDatabase()
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  shop = await openShop({ database, clock, channels: [testChannel('email')], workspace })
+  shop = await openShop({ database, clock, channels: [testChannel('email')] })
   await shop.importContacts([{ external_id: 'ada', email: 'ada@people.test' }])
   await shop.importActivity([{ external_id: 'ada', type: 'session', occurred_at: AT(-5).toISOString() }])
   await shop.apply(CAMPAIGN)
@@ -96,8 +95,7 @@ test('late: a version that no longer compiles has its days counted again, and tu
     database,
     sql`UPDATE campaign_versions SET source = replace(source, E'\ngoals:', E'\nshiny: true\ngoals:')`,
   )
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const older = await openShop({ database, clock, channels: [testChannel('email')], workspace })
+  const older = await openShop({ database, clock, channels: [testChannel('email')] })
   await expect(older.runtime.book.campaign('refunds', 1)).rejects.toThrow()
   const row = { external_id: 'ada', type: 'order_refunded', occurred_at: AT(4).toISOString(), value: 10 }
   expect(await older.importActivity([row])).toMatchObject({ inserted: 1 })

@@ -11,7 +11,7 @@ import { checkLadder } from '../../src/reports/overview/messages-sql.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { openShop } from '../support/shop.ts'
 
 const before = (days: number) => new Date(START.getTime() - days * DAY * 1000)
 const greeting = {
@@ -184,8 +184,7 @@ tiers: [{ name: only, inactive: 3d..30d, steps: [{ id: later, after: 20d, channe
 ${more}`
   const welcome = 'on_return: [{ id: welcome, channel: email, template: hello }]\n'
   const [database, clock] = [await freshDatabase(), manualClock(START)]
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const open = () => openShop({ database, clock, channels: [testChannel('email')], workspace })
+  const open = () => openShop({ database, clock, channels: [testChannel('email')] })
   const shop = await open()
   await shop.apply(campaign('newer', welcome))
   await shop.apply(campaign('plain', ''))

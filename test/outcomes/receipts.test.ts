@@ -592,7 +592,7 @@ tiers:
       database: await emptiedDatabase(),
       clock: manualClock(at),
       channels: [channel],
-      workspace: `${WORKSPACE.replace('control: 10%', 'control: 0%')}web: { url: "https://wb.shop.example/" }\n`,
+      workspace: `${WORKSPACE}web: { url: "https://wb.shop.example/" }\n`,
     })
     await shop.importContacts([
       { external_id: 'a', email: 'a@x.example' },

@@ -6,7 +6,7 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
-import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 
 const START = new Date('2026-03-02T09:00:00Z')
 const HOUR = 3600
@@ -36,8 +36,7 @@ async function openLadder(people: readonly string[], refuses: (address: string, 
       ? { outcome: 'rejected', reason: 'bad_address', detail: '550 5.1.1 no such user' }
       : { outcome: 'sent' }
   const database = await emptiedDatabase()
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const shop = await openShop({ database, clock, channels: [email], workspace })
+  const shop = await openShop({ database, clock, channels: [email] })
   await shop.importContacts(
     people.map((name) => ({
       external_id: name,

@@ -48,7 +48,7 @@ async function openLetters(name: keyof typeof SAYS, address: string, options: { 
     clock: manualClock(new Date('2026-03-02T09:00:00Z')),
     channels: [channel],
     templates: { ...TEMPLATES, 'note.en.hbs': 'Hello. Reply STOP to opt out' },
-    workspace: WORKSPACE.replace('control: 10%', 'control: 0%').trimEnd() + SMS,
+    workspace: WORKSPACE.trimEnd() + SMS,
   })
   const { database, clock, runtime } = shop
   // Others' messages of each day, that got through.

@@ -27,7 +27,7 @@ const clock = manualClock(new Date('2026-03-02T08:15:00Z'))
 beforeAll(async () => {
   database = await freshDatabase({ max: 4 })
   smtp = await startSmtp()
-  const workspace = `${WORKSPACE.replace('port: 2525', `port: ${smtp.port}`).replace('control: 10%', 'control: 0%')}
+  const workspace = `${WORKSPACE.replace('port: 2525', `port: ${smtp.port}`)}
 digest: { to: [boss@shop.example, ops@shop.example], locale: zh-CN }
 `
   shop = await openShop({ database, clock, channels: [], workspace })

@@ -5,7 +5,7 @@ import { connect, rows } from '../../src/database/connect.ts'
 import { readLift } from '../../src/reports/lift/lift.ts'
 import { questionOf, refreshReports } from '../../src/service/reporting.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { openShop } from '../support/shop.ts'
 
 const campaign = (goal: string) => `
 version: 1
@@ -33,7 +33,6 @@ it('a recall is of the goal of the version its episode opened with, by tier too:
     database,
     clock,
     channels: [],
-    workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),
   })
   await shop.apply(campaign('session'))
   const people = Array.from({ length: 40 }, (_, at) => `u${at}`)

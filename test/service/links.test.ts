@@ -18,7 +18,7 @@ describe('links of messages', () => {
       database: await freshDatabase(),
       clock,
       channels: [email],
-      workspace: `${WORKSPACE.replace('control: 10%', 'control: 0%')}web: { url: "https://wb.shop.example" }\n`,
+      workspace: `${WORKSPACE}web: { url: "https://wb.shop.example" }\n`,
       templates: { 'hello.en.hbs': '---\nsubject: Hello\n---\n<p>{{links.unsubscribe}}</p>\n' },
     })
     await shop.apply(oneTierCampaign('letters', ['{ id: first, channel: email, template: hello }']))

@@ -9,7 +9,7 @@ import { asksForSignals } from '../../src/service/signals.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { openShop } from '../support/shop.ts'
 
 // No scheduler sweeps a replay: what the clock ends, it ends itself.
 
@@ -35,8 +35,7 @@ tiers:
 
 test('offers that nobody used expire in a replay, and calls end with their episode', async () => {
   const database = await freshDatabase()
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const shop = await openShop({ database, clock: manualClock(START), channels: [], workspace })
+  const shop = await openShop({ database, clock: manualClock(START), channels: [] })
   const people = ['ada', 'bo', 'cy']
   await shop.importContacts(people.map((id) => ({ external_id: id, email: `${id}@people.test` })))
   await shop.importActivity(
@@ -45,7 +44,7 @@ test('offers that nobody used expire in a replay, and calls end with their episo
   const rehearsal = await prepareRehearsal(database, 'promises_replay', START, ['promises'])
   try {
     const clock = manualClock(later(START, -1))
-    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')], workspace })
+    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')] })
     await past.apply(CAMPAIGN)
     const runtime = { ...past.runtime, clock }
     const replayUntil = async (from: Date, to: Date) => {
@@ -90,8 +89,7 @@ test('offers that nobody used expire in a replay, and calls end with their episo
 
 test('a replay has the imported codes, also those that somebody has by now', async () => {
   const database = await freshDatabase()
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const shop = await openShop({ database, clock: manualClock(START), channels: [], workspace })
+  const shop = await openShop({ database, clock: manualClock(START), channels: [] })
   const people = ['ada', 'bo', 'cy']
   await shop.importContacts(people.map((id) => ({ external_id: id, email: `${id}@people.test` })))
   await shop.importActivity(
@@ -106,7 +104,7 @@ test('a replay has the imported codes, also those that somebody has by now', asy
   const rehearsal = await prepareRehearsal(database, 'codes_replay', START, ['promises'])
   try {
     const clock = manualClock(later(START, -1))
-    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')], workspace })
+    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')] })
     await past.apply(CAMPAIGN.replace('valid: 7d', 'valid: 7d, deliver: code, codes: imported'))
     const runtime = { ...past.runtime, clock }
     const reveal = async (_after: Date, upTo: Date) => {
@@ -132,12 +130,10 @@ test('a replay has the imported codes, also those that somebody has by now', asy
 
 test('a replay computes the signals that an entry, a limit by quadrant or a step released by the return asks for', async () => {
   const database = await freshDatabase()
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
   const shop = await openShop({
     database,
     clock: manualClock(later(START, 5 * DAY)),
     channels: [],
-    workspace,
   })
   await shop.importContacts([{ external_id: 'ada', email: 'ada@people.test' }])
   const days = ['2026-03-05', '2026-03-12']
@@ -147,7 +143,7 @@ test('a replay computes the signals that an entry, a limit by quadrant or a step
   const rehearsal = await prepareRehearsal(database, 'signals_replay', later(START, 5 * DAY), ['promises'])
   try {
     const clock = manualClock(later(START, -1))
-    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')], workspace })
+    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')] })
     const asks = async (campaign: string) => {
       await past.apply(campaign)
       const current = await past.runtime.book.current('promises')

@@ -7,7 +7,7 @@ import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { openShop } from '../support/shop.ts'
 
 // limits.effort: who brings little and uses little gets one message of the two; whoever brings much gets both.
 
@@ -33,8 +33,7 @@ test('low value and low potential get fewer messages, each skipped with its reas
   const now = new Date('2026-06-01T09:00:00Z')
   const clock = manualClock(now)
   const channel = testChannel('log')
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  const shop = await openShop({ database: await freshDatabase(), clock, channels: [channel], workspace })
+  const shop = await openShop({ database: await freshDatabase(), clock, channels: [channel] })
   const at = (days: number) => new Date(now.getTime() - days * 86_400_000).toISOString()
   await shop.importActivity([
     ...[10, 11, 12, 13, 14].map((day) => ({

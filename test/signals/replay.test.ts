@@ -7,7 +7,7 @@ import { prepareRehearsal, revealActivity } from '../../src/service/rehearsal.ts
 import { replay } from '../../src/service/replay.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { openShop } from '../support/shop.ts'
 
 // A replay knows signals as of its clock: what a contact did later, and what was fitted later, it does not know.
 
@@ -36,12 +36,10 @@ test.each([
   async (_, freshen) => {
     const database = await freshDatabase()
     const now = new Date('2026-04-01T00:00:00Z')
-    const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
     const shop = await openShop({
       database,
       clock: manualClock(now),
       channels: [testChannel('log')],
-      workspace,
     })
     const visit = (id: string, days: readonly string[]) =>
       days.map((day) => ({ external_id: id, type: 'session', occurred_at: `2026-${day}T00:00:00Z` }))
@@ -68,7 +66,7 @@ test.each([
     const rehearsal = await prepareRehearsal(database, `signals_${freshen ?? 'always'}`, now, ['quiet'])
     try {
       const clock = manualClock(new Date('2026-02-28T23:59:59Z'))
-      const past = await openShop({ database: rehearsal, clock, channels: [testChannel('log')], workspace })
+      const past = await openShop({ database: rehearsal, clock, channels: [testChannel('log')] })
       await past.apply(CAMPAIGN)
       const runtime = { ...past.runtime, clock }
       const to = new Date('2026-03-12T00:00:00Z')

@@ -12,7 +12,7 @@ import { readPortrait } from '../../src/signals/portrait.ts'
 import { readSignalStanding } from '../../src/signals/standing.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, WORKSPACE } from '../support/shop.ts'
+import { openShop } from '../support/shop.ts'
 
 // What is said of everybody: how many of a band are only quiet, and what stands in for the model where data are thin.
 
@@ -41,7 +41,6 @@ async function open() {
     database: await freshDatabase(),
     clock,
     channels: [testChannel('log')],
-    workspace: WORKSPACE.replace('control: 10%', 'control: 0%'),
   })
 }
 const sessions = (id: string, days: readonly number[]) =>

@@ -64,7 +64,7 @@ export async function openCalling(
   clock = manualClock(START)
   robot = withRobot ? await openRobot() : undefined
   if (robot) robot.instead = instead
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
+  const workspace = WORKSPACE.replace(
     'channels:\n',
     'topics: { offers: Offers, news: News }\nchannels:\n  callback: { wage: "60" }\n  inapp: {}\n',
   )

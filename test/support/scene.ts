@@ -64,7 +64,7 @@ export async function openScene(options: {
   const { database, engine } = options
   const smtp = await startSmtp({ faults: [{ at: 'dot', delay: options.delay ?? 40 }] })
   const { rates = '{}', timezone = 'UTC' } = options
-  const workspace = `${WORKSPACE.replace('control: 10%', 'control: 0%').replace('timezone: UTC', `timezone: ${timezone}`)}rates: ${rates}\n`
+  const workspace = `${WORKSPACE.replace('timezone: UTC', `timezone: ${timezone}`)}rates: ${rates}\n`
   const clock = manualClock(new Date())
   const shop = await openShop({
     database,

@@ -41,7 +41,7 @@ name: Shop
 timezone: UTC
 currency: CNY
 locales: [en]
-control: 10%
+control: 0%
 attributes: { first_name: string, price: { type: number, fresh: 1d } }
 persons: { shared_by_at_most: 20 }
 channels:

@@ -56,10 +56,7 @@ const attempts = async () =>
 
 beforeAll(async () => {
   clock = manualClock(START)
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
-    'channels:\n',
-    'channels:\n  callback: { wage: "60" }\n',
-  )
+  const workspace = WORKSPACE.replace('channels:\n', 'channels:\n  callback: { wage: "60" }\n')
   const { channels } = parseWorkspace(workspace)
   if (!channels.callback) throw new Error('no channel')
   shop = await openShop({

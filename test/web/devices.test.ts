@@ -48,7 +48,7 @@ beforeAll(async () => {
     name: 'push',
     addressOf: ({ devices = [] }) => devices.map(({ token }) => token).join(' ') || undefined,
   }
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace('channels:', PUSH)
+  const workspace = WORKSPACE.replace('channels:', PUSH)
   const clock = manualClock(NOW)
   shop = await openShop({ database: await freshDatabase(), clock, channels: [pushes, mail], workspace })
   const people = ['a', 'b']

@@ -36,7 +36,7 @@ let people = 0
 beforeAll(async () => {
   email = testChannel('email')
   cards = testChannel('log')
-  const workspace = `${WORKSPACE.replace('control: 10%', 'control: 0%')}web: { url: "${BASE}" }\n`
+  const workspace = `${WORKSPACE}web: { url: "${BASE}" }\n`
   const clock = manualClock(new Date('2026-03-02T09:00:00Z'))
   shop = await openShop({ database: await freshDatabase(), clock, channels: [email, cards], workspace })
   await shop.apply(SOURCE)

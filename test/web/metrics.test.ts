@@ -10,7 +10,7 @@ import { composeWeb } from '../../src/web/server.ts'
 import { oneTierCampaign } from '../support/campaign.ts'
 import { testChannel } from '../support/channel.ts'
 import { freshDatabase } from '../support/database.ts'
-import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 
 let shop: Shop
 const now = new Date('2026-03-01T00:00:00Z')
@@ -20,9 +20,8 @@ let clock: ManualClock
 
 beforeAll(async () => {
   clock = manualClock(now)
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
   const channels = [testChannel('email')]
-  shop = await openShop({ database: await freshDatabase(), clock, channels, workspace })
+  shop = await openShop({ database: await freshDatabase(), clock, channels })
 })
 afterAll(() => shop.runtime.close())
 

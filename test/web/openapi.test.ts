@@ -50,10 +50,7 @@ let app: ReturnType<typeof composeWeb>
 let key: string
 
 beforeAll(async () => {
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%').replace(
-    'channels:\n',
-    'channels:\n  callback: { wage: "60" }\n  inapp: {}\n',
-  )
+  const workspace = WORKSPACE.replace('channels:\n', 'channels:\n  callback: { wage: "60" }\n  inapp: {}\n')
   const { channels } = parseWorkspace(workspace)
   if (!channels.callback || !channels.inapp) throw new Error('no channels')
   const clock = manualClock(NOW)

@@ -23,7 +23,7 @@ let cookie: string
 const opened: { shop: Shop; server: WebServer }[] = []
 
 async function serve(control: string): Promise<WebServer> {
-  const workspace = WORKSPACE.replace('control: 10%', `control: ${control}`)
+  const workspace = WORKSPACE.replace('control: 0%', `control: ${control}`)
   const shop = await openShop({ database, clock: manualClock(day(60)), channels: [], workspace })
   await shop.apply(CAMPAIGN)
   await refreshReports(shop.runtime)

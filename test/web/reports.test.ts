@@ -11,7 +11,7 @@ import { oneTierCampaign } from '../support/campaign.ts'
 import { freshDatabase } from '../support/database.ts'
 import { day, writeHistory } from '../support/episodes.ts'
 import { eventually } from '../support/eventually.ts'
-import { openShop, type Shop, WORKSPACE } from '../support/shop.ts'
+import { openShop, type Shop } from '../support/shop.ts'
 
 const CAMPAIGN = oneTierCampaign('graded', ['{ id: remind, channel: log }'], {
   holdout: '10%',
@@ -24,8 +24,7 @@ let keys: Record<'read' | 'other', string>
 beforeAll(async () => {
   const database = await freshDatabase({ max: 4 })
   const clock = manualClock(day(60))
-  const workspace = WORKSPACE.replace('control: 10%', 'control: 0%')
-  shop = await openShop({ database, clock, channels: [], workspace })
+  shop = await openShop({ database, clock, channels: [] })
   await shop.apply(CAMPAIGN)
   const history = await writeHistory(database, 'graded', {})
   await history.assign({
