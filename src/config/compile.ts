@@ -16,7 +16,7 @@ import { combineConditions, compileCondition } from './conditions/conditions.ts'
 import { bandsOf } from './entering.ts'
 import type { Fact } from './fact.ts'
 import { silencedByOf } from './silenced-by.ts'
-import { ownTexts, type TemplateIndex } from './templates-index.ts'
+import { isForAll, ownTexts, type TemplateIndex } from './templates-index.ts'
 import { type Saying, sayingOf } from './variants.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -209,13 +209,7 @@ function saidBy(
   fallback: string | undefined,
 ): string[] {
   const own = ownTexts(name, channels)
-  // For everybody: a contact whose locale has no such text gets that of the first locale, or its language, whatever the
-  // segment.
-  const last = [fallback, fallback?.split('-')[0]]
-  const isForAll = (text: string) =>
-    templates.segmentsOf(text).length === 0 &&
-    templates.texts(text).some(({ locale }) => last.includes(locale))
-  return own.every(isForAll) ? own : [name, ...own]
+  return own.every((text) => isForAll(templates, text, fallback)) ? own : [name, ...own]
 }
 
 /** The facts a template and what its channels say in its place need; what every message knows by itself is not asked of the database. */

@@ -20,6 +20,22 @@ export function ownTexts(template: string, channels: readonly (string | undefine
   return channels.flatMap((channel) => (channel === undefined ? [] : [`${template}-${channel}`]))
 }
 
+/**
+ * Whether a text reaches everybody: a contact whose locale has none gets that of the workspace's first locale, or of its
+ * language, whatever their segment.
+ */
+export function isForAll(
+  templates: Pick<TemplateIndex, 'segmentsOf' | 'texts'>,
+  text: string,
+  first: string | undefined,
+): boolean {
+  const last = [first, first?.split('-')[0]]
+  return (
+    templates.segmentsOf(text).length === 0 &&
+    templates.texts(text).some(({ locale }) => last.includes(locale))
+  )
+}
+
 /** What the configuration must know of the templates, without rendering one. */
 export interface TemplateIndex {
   /** Names campaigns may use, without locale and segment. */

@@ -4,7 +4,7 @@ import { REPORT_VARIABLES } from '../annual-report.ts'
 import type { Path } from '../documents/document.ts'
 import { isStepFact } from '../facts.ts'
 import { nearest } from '../nearest-name.ts'
-import { ownTexts, type TemplateVariable } from '../templates-index.ts'
+import { isForAll, ownTexts, type TemplateVariable } from '../templates-index.ts'
 import { sayingOf } from '../variants.ts'
 import { knownToStep } from './expressions.ts'
 import { type Checked, finding, stepsOf, unknownName } from './findings.ts'
@@ -64,7 +64,9 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
   const { campaign, document, templates, channels } = checked
   const { step, path, templatePath } = place
   const names = templates.names()
-  const rendering = (step.channel ?? []).filter((name) => name !== undefined && channels.get(name)?.renders)
+  const rendering = (step.channel ?? []).flatMap((name) =>
+    name !== undefined && channels.get(name)?.renders ? [name] : [],
+  )
   // What a call says is its script; that it has one is looked at where calls are.
   const saying = rendering.filter((name) => name !== 'callback')
   if (step.template === undefined && saying.length > 0 && !hasKey(checked, [...path, 'template'])) {
@@ -113,12 +115,16 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
 
   for (const { name, path: at } of used) {
     if (names.includes(name)) yield* checkSegments(checked, name, at)
-    else if (!checked.doubtful(['templates']))
+    else if (!checked.doubtful(['templates']) && !isSaidByChannels(checked, name, rendering))
       yield unknownName(document, at, {
         what: 'template',
         name,
         names,
-        suggestion: templateMeant(name, names),
+        // What one of its channels says in its place is not meant for the others.
+        suggestion: templateMeant(
+          name,
+          names.filter((text) => !ownTexts(name, rendering).includes(text)),
+        ),
       })
   }
   yield* checkVariables(
@@ -130,6 +136,16 @@ function* checkStep(checked: Checked, place: Said): Generator<Problem> {
       )
       .filter(({ name }) => names.includes(name)),
   )
+}
+
+/** Whether each channel has a text of its own for everybody, so that nobody gets the template they stand for. */
+function isSaidByChannels(
+  { templates, workspace }: Checked,
+  name: string,
+  channels: readonly string[],
+): boolean {
+  const own = ownTexts(name, channels)
+  return own.length > 0 && own.every((text) => isForAll(templates, text, workspace.locales?.[0]))
 }
 
 /** A template is named without its folder, its language and its ending. */
