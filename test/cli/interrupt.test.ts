@@ -48,29 +48,36 @@ test('Ctrl-C while the embedded database is being made is an interruption, and h
   }
 }, 60_000)
 
-test('Ctrl-C ends an import whose rows another program has not written yet', async () => {
-  const { here, database } = await openCliShop()
-  const child = spawn(process.execPath, [built, 'import', 'contacts', '-'], {
-    cwd: here.cwd,
-    env: { PATH: process.env.PATH ?? '', TZ: 'UTC', ...here.env },
-    stdio: ['pipe', 'ignore', 'pipe'],
-  })
-  let said = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text
-  })
-  const ended = once(child, 'close')
-  try {
-    child.stdin.write('external_id\nann\n')
-    await eventually(
-      'its first row is there',
-      async () => (await database.client.query('SELECT FROM imports')).rowCount,
-      (begun) => begun === 1,
-    )
-    child.kill('SIGINT')
-    expect((await ended)[0]).toBe(130)
-    expect(said).toContain('error: interrupted')
-  } finally {
-    child.kill('SIGKILL')
-  }
-})
+test.each([
+  ['Ctrl-C', ['SIGINT']],
+  // The shell tells of it, and so does the system.
+  ['A terminal that is closed', ['SIGHUP', 'SIGHUP']],
+] as const)(
+  '%s ends an import in order whose rows another program has not written yet',
+  async (_, signals) => {
+    const { here, database } = await openCliShop()
+    const child = spawn(process.execPath, [built, 'import', 'contacts', '-'], {
+      cwd: here.cwd,
+      env: { PATH: process.env.PATH ?? '', TZ: 'UTC', ...here.env },
+      stdio: ['pipe', 'ignore', 'pipe'],
+    })
+    let said = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+    const ended = once(child, 'close')
+    try {
+      child.stdin.write('external_id\nann\n')
+      await eventually(
+        'its first row is there',
+        async () => (await database.client.query('SELECT FROM imports')).rowCount,
+        (begun) => begun === 1,
+      )
+      for (const signal of signals) child.kill(signal)
+      expect((await ended)[0]).toBe(130)
+      expect(said).toContain('error: interrupted')
+    } finally {
+      child.kill('SIGKILL')
+    }
+  },
+)
