@@ -1,4 +1,4 @@
-import { readSwitches } from '../config/switches.ts'
+import { readSwitches, type SwitchTarget } from '../config/switches.ts'
 import { switchReason } from '../reports/switch-reason.ts'
 import type { Speech } from '../reports/words.ts'
 import { sayIn } from './locale.ts'
@@ -14,11 +14,12 @@ export async function warnOfSwitches(
   speech: Speech,
 ): Promise<void> {
   const say = sayIn(speech)
-  for (const { scope, name, state, reason: kept } of await readSwitches(context.database)) {
+  for (const held of await readSwitches(context.database)) {
+    const { scope, name, state, reason: kept } = held
     if (scope === 'channel' || (scope === 'campaign' && !names.includes(name))) continue
     const what = scope === 'workspace' ? say('everything', '全部发送') : name
     const reason = switchReason(kept, speech.language)
-    const resume = `\`winback resume ${scope === 'workspace' ? '--all' : name}\``
+    const resume = `\`winback resume ${namedBy(held)}\``
     context.output.warn(
       state === 'stopped'
         ? say(
@@ -31,4 +32,10 @@ export async function warnOfSwitches(
           ),
     )
   }
+}
+
+/** What `winback pause` and `winback resume` are told of it: `--all`, `--channel email` or the name of a campaign. */
+export function namedBy({ scope, name }: SwitchTarget): string {
+  if (scope === 'workspace') return '--all'
+  return scope === 'channel' ? `--channel ${name}` : name
 }

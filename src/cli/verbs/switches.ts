@@ -14,6 +14,7 @@ import { type Ask, terminal } from '../confirm.ts'
 import { chooseLocale, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
+import { namedBy } from '../still-held.ts'
 import { bounded, describe, type Start } from '../verb.ts'
 import { type DatabaseContext, withReadable, withWorkspace } from '../workspace.ts'
 
@@ -292,11 +293,6 @@ function wordsOf({ scope, name }: config.SwitchTarget, speech: Speech): string {
 }
 
 /** The target as a verb is given it. */
-function namedBy(target: config.SwitchTarget): string {
-  if (target.scope === 'workspace') return '--all'
-  return target.scope === 'channel' ? `--channel ${target.name}` : target.name
-}
-
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -344,6 +344,24 @@ describe.skipIf(!hasRedis())('with Redis', () => {
   })
 })
 
+test('what is paused goes on by the very command that doctor names, in either language', async () => {
+  const { here } = await openCliShop()
+  await run(['pause', '--all'], here)
+  await run(['pause', '--channel', 'email'], here)
+  const chinese = (await run(['doctor', '--locale', 'zh-CN'], here)).stdout
+  const { findings } = JSON.parse((await run(['doctor', '--json'], here)).stdout) as { findings: Finding[] }
+  const held = findings.filter(({ check }) => check === 'switches')
+  expect(held).toHaveLength(2)
+  for (const { mend = '' } of held) {
+    const [, words = ''] = /`winback (resume [^`]+)`/.exec(mend) ?? []
+    expect(chinese).toContain(`winback ${words}`)
+    expect(await run([...words.split(' '), '--json'], here)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('"outcome": "changed"'),
+    })
+  }
+})
+
 test('a provider that the workers cannot reach is said, with since when, why and how much waits', async () => {
   const { database, here } = await openCliShop()
   // As reports say it: in the shop's own zone, whatever the machine's.

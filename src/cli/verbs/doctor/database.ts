@@ -20,6 +20,7 @@ import { filelessCampaigns, filelessText } from '../../fileless.ts'
 import { type Say, sayIn } from '../../locale.ts'
 import { lostMessages, lostText } from '../../lost-channels.ts'
 import { openQuietRuntime } from '../../quiet-runtime.ts'
+import { namedBy } from '../../still-held.ts'
 import type { DatabaseContext } from '../../workspace.ts'
 import { shown } from '../../workspace-file.ts'
 import { type Finding, fine, notYet, wrong } from './finding.ts'
@@ -229,7 +230,9 @@ async function checkNumbers({ database, loaded }: DatabaseContext, say: Say): Pr
 
 async function checkSwitches({ database }: DatabaseContext, speech: Speech): Promise<Finding[]> {
   const say = sayIn(speech)
-  return (await readSwitches(database)).map(({ scope, name, state, reason: kept }) => {
+  return (await readSwitches(database)).map((held) => {
+    const { scope, name, state, reason: kept } = held
+    const resume = `winback resume ${namedBy(held)}`
     const reason = switchReason(kept, speech.language)
     const [what, zh] =
       scope === 'workspace'
@@ -247,7 +250,7 @@ async function checkSwitches({ database }: DatabaseContext, speech: Speech): Pro
       : notYet(
           'switches',
           say(`${what} is paused: ${reason}`, `${zh}已暂停：${reason}`),
-          say('Run `winback resume` when it may go on.', '可以继续时请运行 `winback resume`。'),
+          say(`Run \`${resume}\` when it may go on.`, `可以继续时请运行 \`${resume}\`。`),
         )
   })
 }
