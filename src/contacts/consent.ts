@@ -35,7 +35,7 @@ export async function recordConsents(
   const contactIds = bigints(records.map((row) => row.contactId))
   const column = <K extends keyof ConsentRecord>(key: K) => sql.param(records.map((row) => row[key]))
   await prepareRefusals(tx)
-  // Contacts before touchpoints, as everywhere; the other accounts are only read.
+  // Contacts before touchpoints, as everywhere; the other accounts are only read. Who was erased meanwhile is not there.
   await execute(
     tx,
     sql`SELECT FROM contacts WHERE contact_id = ANY (${contactIds})
@@ -49,6 +49,7 @@ export async function recordConsents(
           ${sql.param(records.map((row) => row.decidedAt.toISOString()))}::timestamptz[], ${column('wording')}::text[],
           ${column('source')}::text[], ${column('proof')}::text[])
           AS r(contact_id, channel, decision, decided_at, wording, source, proof)
+        WHERE (SELECT c.contact_id FROM contacts c WHERE c.contact_id = r.contact_id) IS NOT NULL
         ON CONFLICT DO NOTHING`,
   )
   const withdrawn = records.filter((row) => row.decision === 'withdrawn')

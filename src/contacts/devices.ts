@@ -3,6 +3,7 @@ import { sql } from 'drizzle-orm'
 import { lockKey } from '../database/advisory-locks.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { unstorable } from './values/text.ts'
 
 // Where pushes go. A token is one contact's at a time: a phone that changes hands, or an account, takes its token along.
@@ -86,12 +87,19 @@ function keyOf({ provider, token }: Pick<DeviceRow, 'provider' | 'token'>): Buff
  * @returns false where there is no such contact
  */
 export async function registerDevice(database: Database, now: Date, device: DeviceRow): Promise<boolean> {
-  return (await transaction(database, (tx) => registerDevices(tx, [{ ...device, at: now }]))) > 0
+  const registered = await transaction(database, async (tx) => {
+    await keepContacts(
+      tx,
+      sql`c.contact_id = (SELECT contact_id FROM external_ids WHERE external_id = ${device.externalId})`,
+    )
+    return await registerDevices(tx, [{ ...device, at: now }])
+  })
+  return registered > 0
 }
 
 /**
  * Registers devices as each was named at its time: of a token that several contacts had, the latest has it, whatever
- * the order in which they arrive.
+ * the order in which they arrive. Expects that the contacts are not erased meanwhile.
  * @returns how many are of contacts there are
  */
 export async function registerDevices(

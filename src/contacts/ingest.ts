@@ -71,14 +71,17 @@ export async function ingestActivity(
 
 /**
  * The contacts' stripes, then the contacts: in one order before anything is written, so that two ingests of the same
- * contacts wait and never deadlock. Two statements in one message: each has its own snapshot, and neither has values.
+ * contacts wait and never deadlock. Whoever was erased since their names were looked up leaves nothing. Statements in one
+ * message: each has its own snapshot, and none has values.
  */
 async function lockIncoming(tx: Transaction): Promise<void> {
   await execute(
     tx,
     sql`${stripesSharedSql(sql`SELECT contact_id FROM incoming_activity`)};
         SELECT FROM contact_activity WHERE contact_id IN (SELECT contact_id FROM incoming_activity)
-        ORDER BY contact_id FOR NO KEY UPDATE`,
+        ORDER BY contact_id FOR NO KEY UPDATE;
+        DELETE FROM incoming_activity i WHERE EXISTS (SELECT FROM erased_ids)
+          AND (SELECT a.contact_id FROM contact_activity a WHERE a.contact_id = i.contact_id) IS NULL`,
   )
 }
 

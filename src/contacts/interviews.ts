@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { reasonSaid } from '../config/reasons.ts'
 import { type Database, rows, type Transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { type ImportOptions, type ImportSummary, importFile } from './files/file-import.ts'
 import { type Getters, textReader } from './files/mapping.ts'
 import type { FileRow, RowValues } from './files/rows.ts'
@@ -82,6 +83,10 @@ async function mergeAnswers(tx: Transaction, answers: readonly Answer[], by: str
   const said = sql`unnest(${column(({ externalId }) => externalId)}::text[], ${column(({ reason }) => reason)}::text[],
     ${column(({ saidAt }) => saidAt)}::timestamptz[], ${column(({ note }) => note)}::text[])
     WITH ORDINALITY AS k(external_id, reason, said_at, note, no)`
+  await keepContacts(
+    tx,
+    sql`c.contact_id = ANY (ARRAY(SELECT x.contact_id FROM ${said} JOIN external_ids x USING (external_id)))`,
+  )
   const unknown = await rows<{ no: number }>(
     tx,
     sql`SELECT k.no::int - 1 AS no FROM ${said}

@@ -1,7 +1,8 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { earlier } from '../clock.ts'
 import { lockKey } from '../database/advisory-locks.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import type { Call } from './calls.ts'
 import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
@@ -130,15 +131,25 @@ async function renameContacts(tx: Transaction, calls: readonly Call[]): Promise<
   const renamed = calls.filter((call) => call.previousId !== undefined && call.externalId !== null)
   if (renamed.length === 0) return
   await lockNames(tx)
+  const before = sql`${sql.param(renamed.map((call) => call.previousId))}::text[]`
+  await keepNamed(tx, before)
   await execute(
     tx,
     sql`INSERT INTO external_ids (external_id, contact_id)
         SELECT DISTINCT ON (a.now) a.now, x.contact_id
-        FROM unnest(${sql.param(renamed.map((call) => call.previousId))}::text[],
+        FROM unnest(${before},
           ${sql.param(renamed.map((call) => call.externalId))}::text[]) AS a (before, now)
         JOIN external_ids x ON x.external_id = a.before
         WHERE NOT ${isErased(sql`a.now`)}
         ORDER BY a.now ON CONFLICT DO NOTHING`,
+  )
+}
+
+/** Nobody who has one of these external ids (an array) is erased meanwhile. */
+async function keepNamed(tx: Transaction, externalIds: SQL): Promise<void> {
+  await keepContacts(
+    tx,
+    sql`c.contact_id = ANY (ARRAY(SELECT contact_id FROM external_ids WHERE external_id = ANY (${externalIds})))`,
   )
 }
 
@@ -223,6 +234,7 @@ function fieldsOf(row: ContactRow): string[] {
 
 /** Calls that name a visitor and a contact say who the visitor was; the latest word counts for what comes after. */
 async function linkVisitors(tx: Transaction): Promise<void> {
+  await keepNamed(tx, sql`ARRAY(SELECT external_id FROM incoming_calls WHERE anonymous_id IS NOT NULL)`)
   await execute(
     tx,
     sql`INSERT INTO anonymous_ids AS a (anonymous_id, contact_id, linked_at)

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
+import { keepContacts } from '../database/person-locks.ts'
 import { type ConsentRecord, recordConsents } from './consent.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
 import { externalIdProblem } from './external-ids.ts'
@@ -164,6 +165,10 @@ export async function mergeSends(
   await copyInto(tx, 'incoming_sends', lines)
   const erased = await countErased(tx, 'incoming_sends')
   const unknown = await makeUnknown(tx, now, 'incoming_sends')
+  await keepContacts(
+    tx,
+    sql`c.contact_id = ANY (ARRAY(SELECT x.contact_id FROM incoming_sends JOIN external_ids x USING (external_id)))`,
+  )
   const inserted = await execute(
     tx,
     sql`INSERT INTO outside_sends (contact_id, sent_at, channel, topic, imported_at)

@@ -107,9 +107,12 @@ export async function recordChoice(
     tx,
     sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
           source, reason)
-        VALUES (${contactId}, ${now}, ${sql.param([...chosen.channelsOff])}::text[],
-          ${sql.param([...chosen.topicsOff])}::text[], ${chosen.frequency?.atMost ?? null},
-          ${chosen.frequency?.withinDays ?? null}, ${chosen.pausedUntil}, ${chosen.source}, ${chosen.reason ?? null})
+        SELECT contact_id, ${now}, ${sql.param([...chosen.channelsOff])}::text[],
+          ${sql.param([...chosen.topicsOff])}::text[], ${chosen.frequency?.atMost ?? null}::smallint,
+          ${chosen.frequency?.withinDays ?? null}::smallint, ${chosen.pausedUntil}::timestamptz, ${chosen.source},
+          ${chosen.reason ?? null}
+        -- Who was erased while we waited is not there.
+        FROM contacts WHERE contact_id = ${contactId}
         ON CONFLICT (contact_id, chosen_at) DO UPDATE SET channels_off = excluded.channels_off,
           topics_off = excluded.topics_off, at_most = excluded.at_most, within_days = excluded.within_days,
           paused_until = excluded.paused_until, source = excluded.source, reason = excluded.reason`,
@@ -148,7 +151,8 @@ export async function recordLeaving(
         WHERE contact_id = ${contactId}
           AND NOT EXISTS (SELECT FROM reasons_given g WHERE g.contact_id = ${contactId} AND g.source = 'opt_out'
             AND g.reason = ${said.reason} AND g.recorded_by = ${said.source}
-            AND g.said_at > ${said.now}::timestamptz - interval '1 day')`,
+            AND g.said_at > ${said.now}::timestamptz - interval '1 day')
+        FOR KEY SHARE`,
   )
 }
 
