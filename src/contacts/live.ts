@@ -262,14 +262,14 @@ async function stageActivity(tx: Transaction, now: Date, visitors: boolean): Pro
   await execute(
     tx,
     sql`WITH resolved AS MATERIALIZED (
-          SELECT i.*, coalesce(x.contact_id, a.contact_id) AS contact_id
+          SELECT i.*, CASE WHEN i.external_id IS NULL THEN a.contact_id ELSE x.contact_id END AS contact_id
           FROM incoming_calls i LEFT JOIN external_ids x USING (external_id)
           LEFT JOIN anonymous_ids a ON a.anonymous_id = i.anonymous_id
         ), kept_aside AS (
           INSERT INTO anonymous_activity (anonymous_id, occurred_at, key, type, value, properties, received_at)
           SELECT i.anonymous_id, i.occurred_at, ${key}, i.type, i.value, i.properties, ${now}
           -- An external id without a contact is one that was erased: nothing of it is kept, aside or otherwise, even
-          -- where it comes as a visitor's.
+          -- where it comes as a visitor's, or from where somebody else has signed in before.
           FROM resolved i WHERE i.contact_id IS NULL AND i.external_id IS NULL AND i.type IS NOT NULL
             AND NOT ${isErased(sql`i.anonymous_id`)}
           ON CONFLICT DO NOTHING

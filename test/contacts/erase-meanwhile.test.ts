@@ -9,7 +9,7 @@ import { importInterviews } from '../../src/contacts/interviews.ts'
 import { ingestCalls } from '../../src/contacts/live.ts'
 import { ANYTHING, recordChoice } from '../../src/contacts/preferences.ts'
 import { eraseContact } from '../../src/contacts/privacy/erase.ts'
-import { connect, type Database, execute, transaction } from '../../src/database/connect.ts'
+import { connect, type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { settingsOf } from '../../src/database/migrate.ts'
 import { ensurePartitions } from '../../src/database/partitions.ts'
 import { afterFile } from '../support/after-file.ts'
@@ -94,4 +94,21 @@ it.for(Object.keys(told))('an erasure leaves nothing of %s told of meanwhile', a
     )
     expect([table, left]).toEqual([table, 0])
   }
+})
+
+it('what somebody erased does where somebody else has signed in is nobody’s', async () => {
+  await send(database, [
+    { type: 'identify', userId: 'wang', anonymousId: 'tablet' },
+    { type: 'identify', userId: 'li' },
+  ])
+  const li = await findContact(database, 'li')
+  await transaction(database, (tx) => eraseContact(tx, li, { ...none, phoneKeys: () => [] }))
+  await send(database, [
+    { type: 'track', event: 'order', userId: 'li', anonymousId: 'tablet' },
+    { type: 'track', event: 'session', anonymousId: 'tablet' },
+  ])
+  const wang = await findContact(database, 'wang')
+  const known = await rows(database, sql`SELECT contact_id, type FROM activity WHERE contact_id = ${wang}`)
+  expect(known).toEqual([{ contact_id: wang, type: 'session' }])
+  expect(await execute(database, sql`SELECT FROM anonymous_activity`)).toBe(0)
 })
