@@ -235,6 +235,12 @@ const STEP_FACT_MAKERS: readonly (readonly [outcome: string, make: (path: string
 ]
 
 /**
+ * Since when an episode's messages are settled, a day earlier for clocks that differ: records lie in a table a month, and
+ * all that are kept would be looked into.
+ */
+const OWN_MONTHS = sql`e.assigned_at - interval '1 day'`
+
+/**
  * By campaign and id rather than step_id: an earlier step may have run under an earlier version. OFFSET 0 has the
  * contact's own few records looked up first: by the index on step and state, each contact would read the whole step's.
  */
@@ -246,7 +252,8 @@ function stepFact(path: string, id: string, state: string): Fact {
     from: 'steps',
     sql: () => sql`EXISTS (
       SELECT FROM (SELECT step_id, state FROM touchpoint_records
-                    WHERE contact_id = e.contact_id AND episode_id = e.episode_id OFFSET 0) earlier
+                    WHERE contact_id = e.contact_id AND episode_id = e.episode_id
+                      AND settled_at >= ${OWN_MONTHS} OFFSET 0) earlier
         JOIN steps earlier_step USING (step_id)
        WHERE earlier.state = ${state}::text
          AND earlier_step.campaign = e.campaign AND earlier_step.step = ${id}::text)`,
@@ -265,6 +272,7 @@ function reportedFact(path: string, id: string, name: string, kinds: readonly st
                     WHERE contact_id = e.contact_id OFFSET 0) event
         JOIN touchpoint_records earlier ON earlier.contact_id = e.contact_id
          AND earlier.touchpoint_id = event.touchpoint_id AND earlier.episode_id = e.episode_id
+         AND earlier.settled_at >= ${OWN_MONTHS}
         JOIN steps earlier_step USING (step_id)
        WHERE event.kind = ANY (${sql.param([...kinds])}::text[]) AND event.occurred_at <= ${instant(now)}
          AND earlier_step.campaign = e.campaign AND earlier_step.step = ${id}::text)`,

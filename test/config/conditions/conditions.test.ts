@@ -326,7 +326,7 @@ async function seed(database: Database): Promise<void> {
   await database.client.query(
     `INSERT INTO episodes (contact_id, episode_id, campaign, version, exclusive, person_id, episode_no, arm, entry_tier,
        segment, lapsed_at, assigned_at, window_ends_at, outcome_until, tier_no)
-     VALUES (1, 7, 'graded', 2, 'x', 1, 1, 'treated', 'coupon', 'high_value', now(), now(), now(), now(), 2)`,
+     VALUES (1, 7, 'graded', 2, 'x', 1, 1, 'treated', 'coupon', 'high_value', '2026-11-18', '2026-11-19', now(), now(), 2)`,
   )
   await database.client.query(
     `INSERT INTO steps (step_id, campaign, version, tier_no, tier, step_no, step, channels) VALUES
