@@ -345,7 +345,7 @@ describe('problems', () => {
         'partials/p11.hbs': '{{c}}',
       }).filter((each) => each.includes('/a.en.hbs')),
     ).toEqual([
-      'templates/a.en.hbs:4:7 error up to here, partials included, the text fills in more than 20,000 values; shorten it',
+      'templates/a.en.hbs:4:7 error up to here, partials and loops included, the text fills in more than 20,000 values; shorten it',
     ])
   })
 
@@ -359,6 +359,11 @@ describe('problems', () => {
     [`\n${'{{#if a}}'.repeat(5000)}`, 'a.en.hbs:6:451', /\{\{#if\}\} stands more than 50 blocks deep/],
     [`<br><p>${'<div>\n'.repeat(201)}`, 'a.en.hbs:205:1', /more than 200 elements are open here/],
     ['{{a}}'.repeat(20_001), 'a.en.hbs:5:100001', /fills in more than 20,000 values; shorten it$/],
+    [
+      `${'{{#each m}}'.repeat(8)}x${'{{/each}}'.repeat(8)}`,
+      'a.en.hbs:5:45',
+      /loops included, the text fills in more than 20,000 values; shorten it$/,
+    ],
     ['{{#if a > 3}}b{{/if}}', 'a.en.hbs:5:9', /`>` compares nothing here; \{\{#if \(eq a b\)\}\}/],
     ['{{#if a}}b{{elseif c}}d{{/if}}', 'a.en.hbs:5:11', /unknown helper `elseif`; write \{\{else if …\}\}/],
     ['{{date a.at style="shrt"}}', 'a.en.hbs:5:19', /has no style `shrt`; there are short, .* \(short\?\)$/],

@@ -107,12 +107,15 @@ export function readProgram(
 ): Reading {
   const reading: Reading = { variables: [], problems: [] }
   const left = { places: MOST_PLACES, told: false }
-  readStatement(program, rootScope, { reading, origin, within: [], partial, partialNames, locale, left })
+  const walk = { reading, origin, within: [], partial, partialNames, locale, left, times: 1 }
+  readStatement(program, rootScope, walk)
   return reading
 }
 
-/** Mustaches of one text, with its partials written out: one that takes in others ten times over has no end. */
+/** Mustaches of one text, with its partials and loops written out: one that takes in others ten times over has no end. */
 const MOST_PLACES = 20_000
+/** Items of a list: the months of a report are all there are. */
+const ITEMS = 12
 /** Digits after the point that every Node.js writes. */
 const MOST_DIGITS = 20
 
@@ -127,6 +130,8 @@ interface Walk {
   readonly locale: string
   /** How many places may still be read. */
   readonly left: { places: number; told: boolean }
+  /** How often each place is filled in, by the loops around it. */
+  readonly times: number
 }
 
 function placeOf({ loc }: Node, { file, linesBefore, columnsBefore }: Origin) {
@@ -181,12 +186,12 @@ function readStatement(node: Node, scope: Scope, walk: Walk): void {
         walk,
         inner,
         '',
-        `up to here, partials included, the text fills in more than ${MOST_PLACES.toLocaleString('en')} values; shorten it`,
+        `up to here, partials and loops included, the text fills in more than ${MOST_PLACES.toLocaleString('en')} values; shorten it`,
       )
     }
     return
   }
-  if (node.type !== 'ContentStatement' && node.type !== 'CommentStatement') walk.left.places -= 1
+  if (node.type !== 'ContentStatement' && node.type !== 'CommentStatement') walk.left.places -= walk.times
   if (isMustache(node)) readMustache(node, scope, walk)
   else if (isBlock(node)) readBlock(node, scope, walk)
   else if (isPartial(node)) readPartial(node, scope, walk)
@@ -331,7 +336,7 @@ function readBlock(node: hbs.AST.BlockStatement, scope: Scope, walk: Walk): void
   const sure = found === undefined ? scope : { ...scope, sure: new Set([...scope.sure, found]) }
   const steps = (name === 'each' || name === 'with') && subject !== undefined && isPath(subject)
   const inner = steps ? scopeWithin(node, subject, scope) : name === 'if' ? sure : scope
-  readStatement(node.program, inner, walk)
+  readStatement(node.program, inner, name === 'each' ? { ...walk, times: walk.times * ITEMS } : walk)
   const inverse: Program | undefined = node.inverse
   if (inverse) readStatement(inverse, name === 'unless' ? sure : scope, walk)
 }
