@@ -147,16 +147,17 @@ const CHUNK = 10_000
 
 /**
  * Has due now what was put back to a later time, some at a time, because that was reckoned from a wrong clock; what is to be
- * tried again, only beyond `longest` seconds.
+ * tried again, only beyond `longest` seconds. None before it was planned for: by a clock that is years behind, as that of a
+ * machine without a battery is until it hears the time, the caps and budgets of those days have all their room.
  * @returns how many; 0 when there are no more
  */
 export async function lookAgain(session: Session, now: Date, longest: number): Promise<number> {
   return await execute(
     session,
-    sql`UPDATE touchpoints t SET due_at = ${now} FROM (
+    sql`UPDATE touchpoints t SET due_at = greatest(t.planned_for, ${now}::timestamptz) FROM (
         SELECT contact_id, touchpoint_id FROM touchpoints
-        WHERE state = 'planned' AND waits IS NOT NULL
-          AND due_at > ${now}::timestamptz + make_interval(secs => CASE waits WHEN 'retry' THEN ${longest}::int ELSE 0 END)
+        WHERE state = 'planned' AND waits IS NOT NULL AND due_at > greatest(planned_for, ${now}::timestamptz)
+          + make_interval(secs => CASE waits WHEN 'retry' THEN ${longest}::int ELSE 0 END)
         LIMIT ${CHUNK} FOR UPDATE SKIP LOCKED
       ) waiting
       WHERE t.contact_id = waiting.contact_id AND t.touchpoint_id = waiting.touchpoint_id`,

@@ -45,6 +45,24 @@ it.each<[string, Delivery]>([
   expect((await records()).map(({ state }) => state)).toEqual(Array.from({ length: 4 }, () => 'sent'))
 })
 
+it('sends nothing before its time by a clock that shows years ago, until it is put right', async () => {
+  const { database, clock, channel, work, records } = await open(3)
+  channel.answer = () => ({ outcome: 'retry', detail: '451 later' })
+  await work()
+  await heedClock(database, later(60))
+  channel.answer = () => ({ outcome: 'sent' })
+  const ago = later(-10 * 365 * DAY)
+  clock.set(ago)
+  await heedClock(database, ago)
+  await work()
+  expect(await records()).toEqual([])
+  // A board without a battery has heard the time.
+  clock.set(later(90))
+  await heedClock(database, later(90))
+  await work()
+  expect((await records()).map(({ state }) => state)).toEqual(['sent', 'sent', 'sent'])
+})
+
 it('leaves alone what waits for its time, while the clock goes on or is put right by seconds', async () => {
   const { database, channel, work } = await open(2)
   channel.answer = () => ({ outcome: 'retry', detail: '451 later' })
