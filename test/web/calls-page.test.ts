@@ -373,6 +373,37 @@ describe.runIf(hasBrowser)('in a browser', () => {
     expect(found).toEqual([])
   }, 60_000)
 
+  it('tells what is wrong of a report where it is seen: on a telephone the head of the form is far above', async () => {
+    const found: string[] = []
+    const phone = { language: 'en', scheme: 'light', width: 360 } as const
+    const { context, page } = await openWindow(server.address, cookies.ada, phone, [])
+    await page.setViewportSize({ width: 360, height: 640 })
+    await page.goto(`${server.address}/calls`)
+    await page.click('form[action="/calls/next"] button')
+    await page.waitForURL(/calls\/call-/)
+    const place = page.url()
+    for (const [field, typed] of [
+      ['next', '2020-01-01T10:00'],
+      ['minutes', '601'],
+    ] as const) {
+      await page.check('[value=call_back]')
+      await page.fill(`[name=${field}]`, typed)
+      // As a browser sends it that checks nothing itself.
+      await page.evaluate(`document.querySelector('form[data-main]').noValidate = true`)
+      await page.click('button[value=queue]')
+      await page.waitForURL(/outcome$/)
+      await page.waitForFunction(`scrollY > 0 && document.activeElement.name === '${field}'`)
+      const [above, below] = (await page.evaluate(`(() => {
+        const { top, bottom } = document.querySelector('[role=alert]').getBoundingClientRect()
+        return [top, innerHeight - bottom]
+      })()`)) as [number, number]
+      if (above < 0 || below < 0) found.push(`${field}: ${above} from above, ${below} from below`)
+      await page.goto(place)
+    }
+    await context.close()
+    expect(found).toEqual([])
+  }, 60_000)
+
   it('sends the report of whoever is signed out while they type, once they are in again', async () => {
     const cookie = await signIn(shop.database, 'eve', 'agent', clock.now())
     await givePassword(shop.database, 'eve', PASSWORD)
@@ -446,6 +477,32 @@ describe.runIf(hasBrowser)('in a browser', () => {
     expect(await focused(page)).toContain('Take the next')
     await page.keyboard.press('n')
     await page.waitForURL(/calls\/call-/)
+    await context.close()
+  }, 60_000)
+
+  it('stays current with the keys off, which are neither named nor heard, and says when one is signed out', async () => {
+    const cookie = await signIn(shop.database, 'guy', 'agent', clock.now())
+    const { context, page } = await openWindow(server.address, cookie, { language: 'en', ...WIDE }, [])
+    await page.clock.install()
+    await page.goto(`${server.address}/calls?keys=off`)
+    await page.goto(`${server.address}/calls`)
+    expect(await page.locator('kbd, [aria-keyshortcuts]').count()).toBe(0)
+    await page.evaluate(`document.querySelector('[data-live] form').id = 'before'`)
+    await page.keyboard.press('j')
+    expect(await page.evaluate('document.activeElement === document.body')).toBe(true)
+    await page.clock.fastForward(31_000)
+    await page.waitForSelector('[data-live] form:not(#before)')
+    await page.click('form[action="/calls/next"] button')
+    await page.waitForURL(/calls\/call-/)
+    expect(await page.locator('kbd, [aria-keyshortcuts]').count()).toBe(0)
+    await page.click('form[action$="/release"] button')
+    await page.waitForURL(/calls$/)
+    await execute(
+      shop.database,
+      sql`DELETE FROM web_sessions s USING users u WHERE u.user_id = s.user_id AND u.name = 'guy'`,
+    )
+    await page.clock.fastForward(31_000)
+    await page.waitForURL(/sign-in\?next=%2Fcalls$/)
     await context.close()
   }, 60_000)
 })

@@ -3,7 +3,8 @@ import { hash } from 'node:crypto'
 // The one script there is, for those who work through a queue: keys that press what stands on the page, and a list that
 // stays current. It knows no page. What has `data-key` is pressed by that key, a field is gone into; j and k walk the
 // links with `data-row`; Ctrl+Enter sends the form one writes in; what is inside `data-live` is fetched again each half
-// minute. Without it every one of these is a link, a button or a field as anywhere.
+// minute, also where the script's tag says that keys are off. Without it every one of these is a link, a button or a
+// field as anywhere.
 
 export const KEYS = `'use strict'
 const writes = (at) => at.matches('textarea, select, input:not([type=radio], [type=checkbox])')
@@ -13,7 +14,7 @@ const walk = (step) => {
   const next = all.indexOf(document.activeElement) + step
   all[Math.max(0, Math.min(all.length - 1, next))]?.focus()
 }
-document.addEventListener('keydown', (event) => {
+const press = (event) => {
   const { key, target } = event
   if (event.isComposing || event.altKey || !(target instanceof Element)) return
   if (key === 'Enter' && (event.ctrlKey || event.metaKey)) {
@@ -30,11 +31,14 @@ document.addEventListener('keydown', (event) => {
   event.preventDefault()
   if (writes(wanted)) wanted.focus()
   else { wanted.focus(); wanted.click() }
-})
+}
+if (document.currentScript.dataset.keys !== 'off') document.addEventListener('keydown', press)
 setInterval(async () => {
   const live = document.querySelector('[data-live]')
   if (!live || document.hidden) return
   const answer = await fetch(location.href).catch(() => undefined)
+  // Whoever is signed out is shown so, and no list of before.
+  if (answer?.redirected) location.reload()
   if (!answer?.ok) return
   const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html').querySelector('[data-live]')
   if (!fresh) return

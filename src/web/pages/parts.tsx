@@ -11,7 +11,7 @@ export function Act(props: {
   kind?: 'quiet' | 'danger' | 'plain'
   fields?: Readonly<Record<string, string>>
   /** The key that presses it, where the page listens to keys. */
-  hotkey?: string
+  hotkey?: string | undefined
   children?: Child
 }) {
   return (

@@ -7,15 +7,16 @@ const KEYS_COOKIE = 'winback_keys'
 
 /** What the keys do, and how to be rid of them: a single letter may be in the way of other software. */
 export function Keys({ visit }: { visit: Visit }) {
-  const { say, c } = visit
-  if (
-    c.req.query('keys') === 'off' ||
-    (c.req.query('keys') !== 'on' && getCookie(c, KEYS_COOKIE) === 'off')
-  ) {
+  const { say } = visit
+  if (!areWanted(visit)) {
     return (
-      <p class="soft keys">
-        <a href="/calls?keys=on">{say('Turn the keys on', '启用快捷键')}</a>
-      </p>
+      <>
+        <p class="soft keys">
+          <a href="/calls?keys=on">{say('Turn the keys on', '启用快捷键')}</a>
+        </p>
+        {/* The queue stays current nevertheless. */}
+        <script src={KEYS_PATH} data-keys="off" defer></script>
+      </>
     )
   }
   const keys = [
@@ -43,6 +44,17 @@ export function Keys({ visit }: { visit: Visit }) {
       <script src={KEYS_PATH} defer></script>
     </>
   )
+}
+
+/** Whether the agent has not turned the keys off: by the address, else as the browser keeps it. */
+function areWanted({ c }: Visit): boolean {
+  const asked = c.req.query('keys')
+  return asked === undefined ? getCookie(c, KEYS_COOKIE) !== 'off' : asked !== 'off'
+}
+
+/** The key, where keys are wanted: a hint at one that does nothing is none. */
+export function keyOf(visit: Visit, key: string): string | undefined {
+  return areWanted(visit) ? key : undefined
 }
 
 /** Keeps in the browser whether the keys are wanted, where the address says so. */

@@ -15,6 +15,7 @@ import { ReasonOptions } from '../reasons.tsx'
 import { entered, kept, marked, Refusal, type RefusedForm, ticked } from '../refused-form.tsx'
 import { Story } from '../story.tsx'
 import type { Visit } from '../visit.ts'
+import { keyOf } from './call-keys.tsx'
 import { dueText, quietText } from './call-words.ts'
 
 // One call: whom, what to say, what they went through with us, and what became of it.
@@ -110,7 +111,7 @@ function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boole
           to={`${path}/release`}
           words={say('Give it back', '放回队列')}
           kind="quiet"
-          hotkey="g"
+          hotkey={keyOf(visit, 'g')}
         />
       </>
     )
@@ -128,7 +129,12 @@ function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boole
             `${call.claimedBy} 已接手这通电话，您无需处理。`,
           )}
         </p>
-        <Act visit={visit} to="/calls/next" words={say('Take the next', '接手下一通')} hotkey="n" />
+        <Act
+          visit={visit}
+          to="/calls/next"
+          words={say('Take the next', '接手下一通')}
+          hotkey={keyOf(visit, 'n')}
+        />
       </>
     )
   }
@@ -143,7 +149,14 @@ function Standing({ visit, call, mine }: { visit: Visit; call: Call; mine: boole
     )
   }
   if (call.quietUntil) return <p class="note">{quietText(visit, call.quietUntil)}</p>
-  return <Act visit={visit} to={`${path}/take`} words={say('Take this call', '接手这通电话')} hotkey="t" />
+  return (
+    <Act
+      visit={visit}
+      to={`${path}/take`}
+      words={say('Take this call', '接手这通电话')}
+      hotkey={keyOf(visit, 't')}
+    />
+  )
 }
 
 function Telephone({ visit, call, mine }: { visit: Visit; call: Call; mine: boolean }) {
@@ -205,6 +218,9 @@ function Attempts({ visit, attempts }: { visit: Visit; attempts: readonly Attemp
   )
 }
 
+/** Fields whose mistake is told beside them: on a telephone the head of the form is a screen above, or two. */
+const TOLD_BESIDE = ['minutes', 'notes', 'next'] as const
+
 function Report({
   visit,
   call,
@@ -220,10 +236,12 @@ function Report({
   const attempt = sent ?? `${callIdOf(call)} ${call.attempts + 1}`
   // Whose call it is no longer is told no number that they did not have.
   const phone = refused ? form.get('phone') : call.phone
+  const wrong = (field: (typeof TOLD_BESIDE)[number]) =>
+    refused?.field === field ? <Refusal refused={refused} /> : null
   return (
     <form class="card" method="post" action={`/calls/${callIdOf(call)}/outcome`} data-main>
       <h2>{say('What became of it', '通话结果')}</h2>
-      <Refusal refused={refused} />
+      {TOLD_BESIDE.some((field) => field === refused?.field) ? null : <Refusal refused={refused} />}
       <input type="hidden" name="csrf" value={user.csrf} />
       {/* One report is one attempt, however often the form is sent. */}
       <input type="hidden" name="attempt" value={attempt} />
@@ -245,7 +263,8 @@ function Report({
                 {...(at === 0 ? entered : marked)(refused, 'outcome')}
                 data-key={String(at + 1)}
               />
-              {OUTCOME_WORDS[outcome][language]} <kbd>{at + 1}</kbd>
+              {OUTCOME_WORDS[outcome][language]}{' '}
+              {keyOf(visit, String(at + 1)) === undefined ? null : <kbd>{at + 1}</kbd>}
             </label>
           ))}
         </fieldset>
@@ -278,6 +297,7 @@ function Report({
             </div>
             <small>{say('Unhappy: they hear nothing more from us.', '选择“不满”后不再打扰对方。')}</small>
           </fieldset>
+          {wrong('minutes')}
           <label>
             {say('Minutes', '通话分钟数')}
             <input
@@ -293,6 +313,7 @@ function Report({
           </label>
         </div>
         <div>
+          {wrong('notes')}
           <label>
             {say('Notes', '备注')}
             <textarea
@@ -305,6 +326,7 @@ function Report({
               {refused && form.get('notes')}
             </textarea>
           </label>
+          {wrong('next')}
           <label>
             {say('Try again at', '下次拨打时间')}
             <input name="next" type="datetime-local" {...kept(refused, 'next', form)} />

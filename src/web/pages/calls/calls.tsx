@@ -7,7 +7,7 @@ import { Act, Empty, Table } from '../parts.tsx'
 import { keepUnsent } from '../sign-in/sign-in.tsx'
 import { act, allowScript, type Keep, type PagesDependencies, page, type Visit } from '../visit.ts'
 import { showTask } from './call.tsx'
-import { Keys, rememberKeys } from './call-keys.tsx'
+import { Keys, keyOf, rememberKeys } from './call-keys.tsx'
 import { conclude } from './call-report.tsx'
 import { LINES, take, takeNext, unknown } from './call-taking.ts'
 import { dueText, spanText } from './call-words.ts'
@@ -83,7 +83,7 @@ async function showQueue(visit: Visit): Promise<Response> {
             words={
               mine.length > 0 ? say('Go on with yours', '继续我的电话') : say('Take the next', '接手下一通')
             }
-            hotkey="n"
+            hotkey={keyOf(visit, 'n')}
           />
         )}
         {mine.length === 0 ? null : (
