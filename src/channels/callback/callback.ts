@@ -73,7 +73,8 @@ export function openCallback(
     deadline,
     addressOf: ({ phone }) => (phone === null ? undefined : parsePhone(phone, settings.country)),
     render: (template, view, { locale, timezone }) => ({
-      locale,
+      // Of what is said: a robot has a voice for it.
+      locale: template?.locale ?? locale,
       timezone,
       script: renderScript(template, view),
     }),

@@ -47,5 +47,5 @@ function renderInapp(template: Template | undefined, view: TemplateView, locale:
   const { front, html, text = '' } = template.render(view)
   const title = (front.subject ?? '').replace(/\s+/g, ' ').trim()
   if (title === '') throw new Error(`the template \`${template.name}\` came out without a subject`)
-  return { locale, title, text: text.trim(), html, url: front.url ?? null }
+  return { locale: template.locale ?? locale, title, text: text.trim(), html, url: front.url ?? null }
 }

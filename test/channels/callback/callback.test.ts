@@ -217,6 +217,8 @@ describe('who makes a call', () => {
         script: 'Say hello',
       },
     ])
+    // The language of the script: where there is none in the contact's, a robot would read it in a voice of theirs.
+    expect(channel.render({ ...template, locale: 'zh-CN' }, {}, li)).toEqual({ ...content, locale: 'zh-CN' })
     await channel.close()
     await robot.stop()
   })

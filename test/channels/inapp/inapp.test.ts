@@ -39,6 +39,8 @@ describe('a message in the app', () => {
       providerId: 'tp-2',
       keep: { kind: 'inapp', ...kept },
     })
+    // The language of the text, which is another where the app's user reads one that there is no text in.
+    expect(channel.render({ ...template, locale: 'zh-CN' }, {}, li)).toEqual({ ...kept, locale: 'zh-CN' })
     const untitled = { name: 'bare', render: () => ({ front: {}, html: '' }) }
     expect(() => channel.render(untitled, {}, li)).toThrow('without a subject')
     await channel.close()
