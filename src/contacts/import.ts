@@ -47,8 +47,8 @@ export async function importContacts(
   file: string,
   options: ImportOptions,
 ): Promise<ImportSummary> {
-  const { workspace } = options
-  const now = options.clock.now()
+  const { workspace, clock } = options
+  const now = clock.now()
   const merge = {
     attributes: workspace.attributes,
     addressKey: (await settingsOf(database)).addressKey,
@@ -56,7 +56,7 @@ export async function importContacts(
     ...linkingOf(workspace),
     hooks: options.hooks ?? {},
   }
-  await compareNumbers(database, merge)
+  await compareNumbers(database, { ...merge, clock })
   const first = firstImport(merge)
   return importFile(database, file, options, {
     kind: 'contacts',
@@ -69,7 +69,7 @@ export async function importContacts(
       const asOf = asOfOf(file, now, options)
       const { mapping } = options
       const written = { date: mappedDateReader(mapping), decimal: mapping?.decimal }
-      return contactWriter(getters, { ...merge, asOf, ...written }, first)
+      return contactWriter(getters, { ...merge, clock, asOf, ...written }, first)
     },
   })
 }
@@ -117,7 +117,7 @@ export async function importSuppressions(
   const hooks = options.hooks ?? {}
   const linking = linkingOf(options.workspace)
   // First: what the list has already was read by other countries.
-  await compareNumbers(database, { ...linking, now, hooks })
+  await compareNumbers(database, { ...linking, clock: options.clock, hooks })
   return importFile(database, file, options, {
     kind: 'suppressions',
     fields: SUPPRESSION_FIELDS,

@@ -6,6 +6,7 @@ import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lookUpSingly } from '../database/look-ups.ts'
 import type { IdentifierKind } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
+import { momentAfter } from './preferences.ts'
 import { handOnToParted, mergingOf, partedOf, type Relinked, uniteChoices } from './relinked.ts'
 
 /** A contact with the identifiers that link it: those shared, and by no more contacts than the limit. */
@@ -106,8 +107,9 @@ export async function linkPersons(
     sql`SELECT FROM contacts WHERE contact_id = ANY(${bigints([...ids, ...others])})
         ORDER BY contact_id FOR NO KEY UPDATE`,
   )
-  if (parted.length > 0) await handOnToParted(tx, parted, persons, options.now)
-  if (merging.length > 0) await uniteChoices(tx, merging, persons, options.now)
+  const now = await momentAfter(tx, sql`SELECT unnest(${bigints(others)}) AS contact_id`, options.now)
+  if (parted.length > 0) await handOnToParted(tx, parted, persons, now)
+  if (merging.length > 0) await uniteChoices(tx, merging, persons, now)
   await execute(
     tx,
     sql`UPDATE contacts SET person_id = moved.person_id
@@ -121,7 +123,7 @@ export async function linkPersons(
     sql`INSERT INTO merged_persons SELECT * FROM unnest(
           ${bigints(merged.map(({ from }) => from))}, ${bigints(merged.map(({ to }) => to))})`,
   )
-  await options.hooks.onMerged(tx, options.now)
+  await options.hooks.onMerged(tx, now)
   await execute(tx, sql`DELETE FROM merged_persons`)
 }
 

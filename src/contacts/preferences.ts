@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { LeavingReason } from '../config/reasons.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { lockPersons } from '../database/person-locks.ts'
@@ -188,11 +188,22 @@ export async function recordOptOut(
  * @returns `now`, or the moment after the person's latest choice where that is a little later
  */
 export async function momentOfChoice(tx: Transaction, contactId: number, now: Date): Promise<Date> {
+  return await momentAfter(
+    tx,
+    sql`SELECT o.contact_id FROM contacts c JOIN contacts o ON o.person_id = c.person_id WHERE c.contact_id = ${contactId}`,
+    now,
+  )
+}
+
+/**
+ * {@link momentOfChoice} for what is made of the choices of several persons, all of whose contacts are locked.
+ * @param contacts a query of contact_id
+ */
+export async function momentAfter(tx: Transaction, contacts: SQL, now: Date): Promise<Date> {
   const [row] = await rows<{ latest: Date | null }>(
     tx,
-    sql`SELECT max(p.chosen_at) AS latest
-        FROM contacts c JOIN contacts o ON o.person_id = c.person_id JOIN preferences p ON p.contact_id = o.contact_id
-        WHERE c.contact_id = ${contactId} AND p.chosen_at BETWEEN ${now} AND ${new Date(now.getTime() + PATIENCE)}`,
+    sql`SELECT max(p.chosen_at) AS latest FROM (${contacts}) o JOIN preferences p ON p.contact_id = o.contact_id
+        WHERE p.chosen_at BETWEEN ${now} AND ${new Date(now.getTime() + PATIENCE)}`,
   )
   return row?.latest ? new Date(row.latest.getTime() + 1) : now
 }

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm'
+import type { Clock } from '../clock.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { settingsOf } from '../database/migrate.ts'
@@ -19,7 +20,8 @@ const CHUNK = 10_000
 const SETTING = 'number_countries'
 
 export interface Comparing extends Linking {
-  readonly now: Date
+  /** Asked for each chunk, as a file's is. */
+  readonly clock: Clock
   readonly hooks: Hooks
 }
 
@@ -36,7 +38,9 @@ export async function compareNumbers(database: Database, options: Comparing): Pr
   const [listed] = await rows(database, sql`SELECT FROM suppressions WHERE kind = 'phone' LIMIT 1`)
   if (listed) await notePartialNumbers(database)
   for (let after = 0; after < last; ) {
-    after = await transaction(database, (tx) => compareChunk(tx, after, { ...options, addressKey }))
+    after = await transaction(database, (tx) =>
+      compareChunk(tx, after, { ...options, now: options.clock.now(), addressKey }),
+    )
   }
   await execute(
     database,
@@ -66,7 +70,7 @@ export async function lastToCompare(
 async function compareChunk(
   tx: Transaction,
   after: number,
-  options: Comparing & { readonly addressKey: string },
+  options: Omit<Comparing, 'clock'> & { readonly now: Date; readonly addressKey: string },
 ): Promise<number> {
   const { countries, addressKey, sharedByAtMost, now, hooks } = options
   await lockContacts(tx)

@@ -212,7 +212,7 @@ export function sumsWait(now: number, handedAt: number | undefined, latest: numb
 
 /** The workspace may name other countries for numbers than when it was last started. */
 async function numbers({ database, clock, workspace, hooks }: Runtime): Promise<number> {
-  await compareNumbers(database, { ...linkingOf(workspace), now: clock.now(), hooks })
+  await compareNumbers(database, { ...linkingOf(workspace), clock, hooks })
   return HOURLY
 }
 

@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream'
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
 import { consentHistory, consentStates, recordConsents } from '../../src/contacts/consent.ts'
 import { findContact } from '../../src/contacts/external-ids.ts'
 import { importContacts } from '../../src/contacts/import.ts'
@@ -7,6 +9,7 @@ import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../src/
 import { execute, transaction } from '../../src/database/connect.ts'
 import { readLeaving } from '../../src/reports/leaving.ts'
 import { freshDatabase } from '../support/database.ts'
+import { eventually } from '../support/eventually.ts'
 import { untilWaiting } from '../support/waiting.ts'
 import { clock, file, options } from './files.ts'
 
@@ -129,4 +132,47 @@ it('a merge writes nothing down where the latest choice refuses as much as the o
   await put(`a,${PHONE}\n`)
   expect(await choiceOf('a')).toMatchObject({ channelsOff: ['sms', 'push'], source: 'test' })
   expect(await execute(database, sql`SELECT FROM preferences`)).toBe(2)
+})
+
+it('what somebody refuses while a file of contacts is read holds as its rows make them one with another', async () => {
+  const { database, put, idOf, choose } = await open()
+  await put('b,+8613900139000\n')
+  await choose('a', { channelsOff: ['*'] }, ago(9))
+  const later = manualClock(now)
+  async function* rows() {
+    yield Buffer.from('external_id,phone\nd,+8613600136000\n')
+    const known = () => execute(database, sql`SELECT FROM external_ids WHERE external_id = 'd'`)
+    await eventually('the first row is there', known, (found) => found > 0)
+    later.advance(3600)
+    await choose('b', { channelsOff: ['sms'] }, later.now())
+    yield Buffer.from(`b,${PHONE}\n`)
+  }
+  const input = Readable.from(rows())
+  await importContacts(database, 'contacts.csv', {
+    ...options({ clock: later, chunk: 1, input }),
+    rejectFile: file('rejects.csv', ''),
+  })
+  later.advance(1)
+  expect(await readChoice(database, await idOf('b'), later.now())).toMatchObject({
+    channelsOff: ['*', 'sms'],
+    source: 'merging of accounts',
+  })
+})
+
+it('what is refused while a row waits for whoever refuses it, too', async () => {
+  const { database, put, idOf, choose } = await open()
+  await put('b,+8613900139000\n')
+  await choose('a', { channelsOff: ['*'] }, ago(9))
+  const b = await idOf('b')
+  const moment = new Date(now.getTime() + 30_000)
+  let merging: Promise<unknown> | undefined
+  await transaction(database, async (tx) => {
+    const refused = { ...ANYTHING, channelsOff: ['sms'], source: 'test' }
+    await recordChoice(tx, b, refused, { now: moment, hooks: {} })
+    merging = put(`b,${PHONE}\n`)
+    await untilWaiting(database)
+  })
+  await merging
+  const choice = await readChoice(database, b, new Date(moment.getTime() + 1000))
+  expect(choice).toMatchObject({ channelsOff: ['*', 'sms'], source: 'merging of accounts' })
 })

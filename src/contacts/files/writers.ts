@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts'
 import type { Database, Transaction } from '../../database/connect.ts'
 import { ensurePartitions, monthsWith } from '../../database/partitions.ts'
 import { activityReader, mergeActivity } from '../activity.ts'
@@ -63,11 +64,17 @@ export function listWriter<Entry extends object>(
  */
 export function contactWriter(
   getters: Getters,
-  options: ContactMerge & { readonly date: DateReader; readonly decimal?: '.' | ',' | undefined },
+  options: Omit<ContactMerge, 'now'> & {
+    /** Asked for each chunk: of a file that takes an hour, what people chose meanwhile is heeded. */
+    readonly clock: Clock
+    readonly date: DateReader
+    readonly decimal?: '.' | ',' | undefined
+  },
   first?: FirstImport,
 ): Writer {
-  const { attributes, date, decimal, now } = options
-  const read = contactReader(getters, { attributes, date, decimal, latest: now.getTime() })
+  const { attributes, date, decimal, clock } = options
+  const read = contactReader(getters, { attributes, date, decimal, latest: clock.now().getTime() })
+  const current = () => ({ ...options, now: clock.now() })
   let chunk = new Map<string, ContactRow>()
   let corrections = 0
   return {
@@ -88,11 +95,11 @@ export function contactWriter(
       const counted = (merged: Merged) => ({ ...merged, updated: merged.updated + corrected })
       return {
         keys: full,
-        merge: async (tx) => counted(await mergeContacts(tx, full, options)),
+        merge: async (tx) => counted(await mergeContacts(tx, full, current())),
         compose:
           first &&
           (() => {
-            const write = first.compose(full, options)
+            const write = first.compose(full, current())
             return async (tx) => counted(await write(tx))
           }),
       }

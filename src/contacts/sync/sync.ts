@@ -127,7 +127,7 @@ async function pull(pulling: Pulling): Promise<void> {
     if (because) summary.because = because
     summary.cursor = from?.cursor ?? null
     const { addressKey } = await settingsOf(database)
-    if (settings.kind === 'contacts' && !summary.dryRun) await compareAll(pulling, now)
+    if (settings.kind === 'contacts' && !summary.dryRun) await compareAll(pulling)
     const writer = openWriter(bound, pulling, now, addressKey)
     if (settings.kind === 'activity') await settle(prepareActivityImport)
     const chunks = openChunks(pulling, { bound, writer, fingerprint, addressKey, now, began: from })
@@ -155,8 +155,8 @@ async function pull(pulling: Pulling): Promise<void> {
   }
 }
 
-async function compareAll({ database, options: { workspace, hooks } }: Pulling, now: Date): Promise<void> {
-  await compareNumbers(database, { ...linkingOf(workspace), now, hooks })
+async function compareAll({ database, options: { workspace, clock, hooks } }: Pulling): Promise<void> {
+  await compareNumbers(database, { ...linkingOf(workspace), clock, hooks })
 }
 
 function bind(source: Source, { settings, options }: Pulling): BoundColumns {
@@ -176,12 +176,12 @@ function openWriter(
   now: Date,
   addressKey: string,
 ): Writer {
-  const { workspace, hooks } = options
+  const { workspace, clock, hooks } = options
   const written = { date: dateReader({ timezone: settings.timezone, alone: true }), decimal: '.' } as const
   if (settings.kind === 'contacts') {
     const { attributes } = workspace
     const linking = linkingOf(workspace)
-    return contactWriter(getters, { attributes, ...written, addressKey, asOf: now, now, ...linking, hooks })
+    return contactWriter(getters, { attributes, ...written, addressKey, asOf: now, clock, ...linking, hooks })
   }
   const nameOf = eventNamer(workspace.events.names)
   const type = getters.get('type')
