@@ -15,8 +15,10 @@ export interface Mask {
 
 // A local part has 64 characters at most: without a bound, a long word is gone through again from each of its letters.
 const EMAIL = /[^\s@"'<>(),:;[\]\\]{1,100}@[\p{L}\p{N}-]+(?:\.[\p{L}\p{N}-]+)+/gu
-// Seven digits or more that are no part of a date, an amount or an id: a + before them, or a mobile number of China.
-const PHONE = /\+\d[\d .-]{6,18}\d|(?<![A-Za-z\d])1[3-9]\d{9}(?![A-Za-z\d])/gu
+// Seven digits or more that are no part of a date, an amount or an id: a + before them, or a mobile number of China, in one or
+// as people write it (138 0013 8000, 138-0013-8000).
+const PHONE =
+  /\+\d{1,3} ?(?:\(\d{1,5}\))?[\d .-]{6,18}\d|(?<![A-Za-z\d])(?:(?:00)?86[ -]?)?1[3-9]\d(?:[ -]?\d{4}){2}(?![A-Za-z\d])/gu
 /** Paths and attributes that hold a name. */
 export const NAME = /(?:name|surname|nick)$/
 

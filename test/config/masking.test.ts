@@ -17,10 +17,15 @@ describe('masking', () => {
     expect(maskText('550 5.1.1 <liwei@example.com> unknown')).toBe('550 5.1.1 <l***@example.com> unknown')
     expect(maskText('no route to +86 138 0000 1234 (30006)')).toBe('no route to 138****1234 (30006)')
     expect(maskText('手机号13800001234 无效')).toBe('手机号138****1234 无效')
+    for (const number of ['138-0000-1234', '138 0000 1234', '8613800001234', '0086 138 0000 1234']) {
+      expect(maskText(`ring me at ${number}, please`)).toBe('ring me at 138****1234, please')
+    }
+    expect(maskText('or at +1 (415) 555-2671')).toBe('or at ***2671')
     for (const plain of [
       '2026-03-01T00:00:00.000Z',
       '¥1,234,567.00',
       'id 13800001234567',
+      '2026-11-30 1380 0000',
       'at most 1 in 7 days',
     ]) {
       expect(maskText(plain)).toBe(plain)
