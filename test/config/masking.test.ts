@@ -20,7 +20,7 @@ describe('masking', () => {
     for (const number of ['138-0000-1234', '138 0000 1234', '8613800001234', '0086 138 0000 1234']) {
       expect(maskText(`ring me at ${number}, please`)).toBe('ring me at 138****1234, please')
     }
-    expect(maskText('or at +1 (415) 555-2671')).toBe('or at ***2671')
+    expect(maskText('or at +44 (0)20 7946 0958')).toBe('or at ***0958')
     for (const plain of [
       '2026-03-01T00:00:00.000Z',
       '¥1,234,567.00',
