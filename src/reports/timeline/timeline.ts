@@ -271,8 +271,8 @@ async function readStory(session: Session, question: TimelineQuestion): Promise<
 }
 
 /**
- * Where an entry stands among those of its instant. A run ends what is over before it takes somebody in again, at one instant:
- * told after that, it would be the new episode that had ended.
+ * Where an entry stands among those of its instant. A run ends what is over before it takes somebody in again, or another
+ * campaign of the group does, at one instant: told after that, it would be the new episode that had ended.
  */
 function placeOf(entry: TimelineEntry, episodes: ReadonlyMap<number, EpisodeRow>): number {
   const place = ORDER.indexOf(entry.kind)
@@ -280,9 +280,8 @@ function placeOf(entry: TimelineEntry, episodes: ReadonlyMap<number, EpisodeRow>
   const at = entry.at.getTime()
   const own = entry.kind === 'settled' ? episodes.get(entry.episodeId) : undefined
   if (own && own.endedAt?.getTime() !== at) return place
-  const campaign = entry.kind === 'ended' ? entry.campaign : own?.campaign
   const again = [...episodes.values()].some(
-    (other) => other.campaign === campaign && other.assignedAt.getTime() === at,
+    (other) => other.assignedAt.getTime() === at && other.endedAt?.getTime() !== at,
   )
   return again ? ORDER.indexOf('opened') - (entry.kind === 'ended' ? 0.3 : 0.6) : place
 }

@@ -353,6 +353,30 @@ describe('the timeline of a contact', () => {
   })
 })
 
+it('tells of the end before it tells that another campaign took somebody in, at one instant', async () => {
+  await contact('u-2000')
+  const [one] = await rows<{ id: number }>(
+    database,
+    sql`UPDATE contacts SET person_id = contact_id WHERE external_id = 'u-2000' RETURNING contact_id AS id`,
+  )
+  const persons = [one?.id ?? 0]
+  const spring = await writeHistory(database, 'spring', { greet: ['hello'] })
+  await history.assign({ count: 1, arm: 'treated', persons, at: day(0) })
+  await execute(
+    database,
+    sql`UPDATE episodes SET end_reason = 'expired', ended_at = ${day(200)} WHERE contact_id = ${one?.id}`,
+  )
+  await spring.assign({ count: 1, arm: 'treated', persons, at: day(200), settle: false })
+  const { entries } = await readTimeline(database, { externalId: 'u-2000', now: day(201) })
+  const then = entries.filter(({ at }) => at.getTime() === day(200).getTime())
+  expect(then.map((entry) => ('campaign' in entry ? [entry.kind, entry.campaign] : [entry.kind]))).toEqual([
+    ['runs', 'spring'],
+    ['ended', 'graded'],
+    ['opened', 'spring'],
+    ['stage', 'spring'],
+  ])
+})
+
 // Last: it adds to the runs.
 it('tells of the end before it tells that somebody was taken in again, at one instant', async () => {
   await contact('u-2001')
