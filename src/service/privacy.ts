@@ -30,8 +30,12 @@ export async function eraseEverywhere(
   also?: (tx: Transaction) => Promise<void>,
 ): Promise<Erasure | undefined> {
   const { database, hooks, clock, addressKeys, spellingsOf } = runtime
-  const now = clock.now()
-  const options = { now, hooks, phoneKeys: (phone: string) => addressKeys('phone', phone) }
+  const erase = (tx: Transaction, contactId: number) =>
+    eraseContact(tx, contactId, {
+      now: clock.now(),
+      hooks,
+      phoneKeys: (phone) => addressKeys('phone', phone),
+    })
   const found = await findTraces(database, externalId, spellingsOf)
   if (!found) return undefined
   // Files and rehearsals first: should the process die between, the contact is still there to be erased again.
@@ -42,14 +46,14 @@ export async function eraseEverywhere(
     try {
       // One from before an upgrade lacks what an erasure asks for since.
       await migrate(other)
-      const done = await transaction(other, (tx) => eraseContact(tx, found.contactId, options))
+      const done = await transaction(other, (tx) => erase(tx, found.contactId))
       if (done) rehearsals.push(schema)
     } finally {
       await other.close()
     }
   }
   const erased = await transaction(database, async (tx) => {
-    const done = await eraseContact(tx, found.contactId, options)
+    const done = await erase(tx, found.contactId)
     if (done) await also?.(tx)
     return done
   })

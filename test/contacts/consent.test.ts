@@ -511,4 +511,16 @@ describe('a choice', () => {
       expect.objectContaining({ decision: 'withdrawn', decidedAt: ago(10), proof: null }),
     )
   })
+
+  it('outlives the account also where it was made while the erasure was at work', async () => {
+    const { pipeline, choose } = await scene()
+    const { database, clock } = pipeline
+    const one = await pipeline.addContact({ silentSince: ago(4) })
+    const other = await pipeline.addContact({ silentSince: ago(4), person: one })
+    const began = clock.now()
+    clock.advance(30)
+    await choose(one, { channelsOff: ['*'] })
+    await transaction(database, (tx) => eraseContact(tx, one, { now: began, hooks, phoneKeys: () => [] }))
+    expect(await readChoice(database, other, clock.now())).toMatchObject({ channelsOff: ['*'] })
+  })
 })

@@ -4,6 +4,7 @@ import { execute, rows, type Transaction } from '../../database/connect.ts'
 import { joinVoices } from '../../database/listings.ts'
 import { lockStripesShared } from '../../database/stripes.ts'
 import type { Hooks } from '../hooks.ts'
+import { momentOfChoice } from '../preferences.ts'
 import { externalIdHashSql } from './erased.ts'
 import { HOLDINGS, type Holding, rowsOf } from './holdings.ts'
 import { blotTyped } from './typed.ts'
@@ -97,6 +98,8 @@ async function lockPerson(tx: Transaction, contactId: number): Promise<boolean> 
  */
 async function handOnRefusals(tx: Transaction, contactId: number, now: Date): Promise<void> {
   const others = sql`contacts c JOIN contacts o ON o.person_id = c.person_id AND o.contact_id <> c.contact_id`
+  // Made while the erasure was looking through files, or waited for it: nobody would read it afterwards.
+  const heeded = await momentOfChoice(tx, contactId, now)
   // At the same moment the choice of the lower id is in force, as where it is read.
   await execute(
     tx,
@@ -106,7 +109,7 @@ async function handOnRefusals(tx: Transaction, contactId: number, now: Date): Pr
           held.paused_until, ${HANDED_ON}, NULL
         FROM ${others} CROSS JOIN LATERAL (
           SELECT p.* FROM contacts m JOIN preferences p ON p.contact_id = m.contact_id
-          WHERE m.person_id = c.person_id AND p.chosen_at <= ${now}
+          WHERE m.person_id = c.person_id AND p.chosen_at <= ${heeded}
           ORDER BY p.chosen_at DESC, p.contact_id LIMIT 1) held
         WHERE c.contact_id = ${contactId} AND held.contact_id = c.contact_id
         ON CONFLICT (contact_id, chosen_at) DO UPDATE SET channels_off = excluded.channels_off,
