@@ -158,12 +158,14 @@ export const rate = z
     /^\d+ per (day|week|\d+(s|m|h|d|w))$/,
     'expected a rate such as 200 per day, 4 per week or 2 per 365d',
   )
-  .transform((text): Rate => {
+  .transform((text, context): Rate => {
     const [count = '0', span = 'day'] = text.split(' per ')
-    return {
-      count: Number(count),
-      per: span === 'day' || span === 'week' ? span : (parseDuration(span) ?? 0),
+    const per = span === 'day' || span === 'week' ? span : (parseDuration(span) ?? 0)
+    if (typeof per === 'number' && per > LONGEST) {
+      context.addIssue({ code: 'custom', message: `${TOO_LONG}, found ${text}` })
+      return z.NEVER
     }
+    return { count: Number(count), per }
   })
 
 /** `2026-12-31`, `2027-02-05..2027-02-12`: local dates, both ends included. */

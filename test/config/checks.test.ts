@@ -82,6 +82,12 @@ const refusals: [
     '7d..99999999d',
     'expected at most 36525d, which is a hundred years, found 7d..99999999d',
   ],
+  [
+    'rate beyond any date',
+    [['at_most: 4 per week', 'at_most: 4 per 99999999d']],
+    '4 per 99999999d',
+    'expected at most 36525d, which is a hundred years, found 4 per 99999999d',
+  ],
   ['number for text', [['title: Graded recall', 'title: 7']], '7', 'expected a text, found `7`', '"7"'],
   [
     'number for a percentage',
