@@ -3,9 +3,16 @@ import { systemClock } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { type Loop, startLoop } from './loop.ts'
 
+/** Milliseconds. */
+const MINUTE = 60_000
+/** Milliseconds before a minute begins in which the clock is looked at, ahead of node-cron. */
+const AHEAD = 20
+
 /**
  * Does something now, and as every minute of the wall clock begins, never twice at a time. A clock that is put back by hours
- * would have node-cron wait until it has come that far again: the minutes then begin anew.
+ * would have node-cron wait until it has come that far again; of one that is put forward, as after a sleep, it goes through
+ * all minutes that were passed over, and nothing else happens meanwhile: for minutes, where they are of years. Either way the
+ * minutes begin anew.
  * @param onError hears why it failed, and of what is wrong with the minutes themselves
  * @param look milliseconds between two looks at the clock
  */
@@ -31,15 +38,16 @@ export function startMinutes(
   const schedule = () => cron.schedule('* * * * *', begin, { logger })
   let minutes = schedule()
   begin()
-  let seen = systemClock.now()
+  let seen = systemClock.now().getTime()
   const watch = startLoop(onError, look, async () => {
-    const now = systemClock.now()
-    if (now < seen) {
+    const now = systemClock.now().getTime()
+    if (now < seen || now - seen > MINUTE) {
       await minutes.destroy()
       minutes = schedule()
     }
     seen = now
-    return look
+    const left = MINUTE - (now % MINUTE) - AHEAD
+    return left > 0 ? Math.min(look, left) : look
   })
   return {
     stop: async () => {

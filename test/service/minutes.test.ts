@@ -37,6 +37,34 @@ it('says nothing of the minutes that a machine was asleep, and goes on by the ne
 })
 
 it.each([
+  ['the middle', '18:00:30.000Z'],
+  ['the end', '18:00:59.700Z'],
+])(
+  'does not go through the minutes that were passed over where the clock is put forward at %s of one',
+  async (_, at) => {
+    // Before there is a pretended one, which asks it.
+    const asked = vi.spyOn(Intl.DateTimeFormat.prototype, 'formatToParts')
+    vi.useFakeTimers({ now: new Date('2016-11-27T18:00:10Z') })
+    let ticks = 0
+    const minutes = startMinutes(
+      (error) => expect.unreachable(String(error)),
+      1000,
+      async () => {
+        ticks += 1
+      },
+    )
+    await vi.advanceTimersByTimeAsync(Date.parse(`2016-11-27T${at}`) - Date.now())
+    asked.mockClear()
+    // Three days are 4,320 minutes; a machine without a battery that hears the time passes over years of them.
+    vi.setSystemTime(new Date(`2016-11-30T${at}`))
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(ticks).toBe(3)
+    expect(asked.mock.calls.length).toBeLessThan(100)
+    await minutes.stop()
+  },
+)
+
+it.each([
   ['the one at the start', 1],
   ['a later one', 2],
 ])('does nothing twice at a time, however long %s takes, and says nothing of it', async (_, long) => {
