@@ -675,8 +675,11 @@ test('with two who may approve, the other one approves the very hash that was pl
   await post('/campaigns/spring/decide', 'operator', fields)
   expect(applied).toEqual([])
   await post('/campaigns/spring/decide', 'admin', fields)
-  await post('/campaigns/spring/decide', 'admin', fields)
+  const again = await post('/campaigns/spring/decide', 'admin', fields)
   expect(applied).toEqual([`${INPUTS} over 1 by admin`])
+  // As of a second press, or a second tab: there is no other plan to look at.
+  const noteOf = (answer: Response) => decodeURIComponent(answer.headers.get('set-cookie') ?? '')
+  expect(noteOf(again)).toContain('admin had approved this plan already.')
   const entries = await rows<{ actor: string; action: string }>(
     database,
     sql`SELECT actor, action FROM audit WHERE about = 'campaign spring' ORDER BY audit_id DESC LIMIT 2`,

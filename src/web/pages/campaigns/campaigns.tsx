@@ -7,7 +7,7 @@ import { transaction } from '../../../database/connect.ts'
 import { WinbackError } from '../../../errors.ts'
 import { recordStop } from '../../../outcomes/silence.ts'
 import { campaignTitles } from '../../../service/campaign-titles.ts'
-import { decidePlan, newestPlan, othersMayApprove, storePlan } from '../../plans.ts'
+import { decidePlan, newestPlan, othersMayApprove, type PlanRow, storePlan } from '../../plans.ts'
 import { Coded, Empty, Table } from '../parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from '../visit.ts'
 import { StateTag, showCampaign } from './campaign.tsx'
@@ -58,10 +58,9 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
       act(dependencies, 'operate', async (visit) => {
         const { say, form, user } = visit
         const plan = await newestPlan(database, nameOf(visit))
-        const decided = () =>
-          back(visit, say('There is another plan by now; look at it first.', '已有新的计划，请先查看。'))
+        const decided = async () => back(visit, decidedText(visit, await newestPlan(database, nameOf(visit))))
         if (!desk || !plan || plan.approved !== null || String(plan.planId) !== form.get('plan')) {
-          return decided()
+          return await decided()
         }
         const about = `campaign ${plan.campaign}`
         const detail = { plan: shortHash(plan.inputs) }
@@ -72,7 +71,7 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
             if (first) await visit.audit('campaign.reject', about, detail, tx)
             return first
           })
-          if (!rejected) return decided()
+          if (!rejected) return await decided()
           return back(visit, say('The plan was turned down; nothing changed.', '计划已退回，未做更改。'))
         }
         if (plan.plannedBy === user.userId && (await othersMayApprove(database, user.userId))) {
@@ -149,6 +148,16 @@ export function campaignPages(dependencies: PagesDependencies): Hono {
         )
       }),
     )
+}
+
+/** Why a plan is not decided upon: it was before, as by a press of another tab, or is the newest no more. */
+function decidedText({ say, form }: Visit, newest: PlanRow | undefined): string {
+  if (newest && newest.approved !== null && String(newest.planId) === form.get('plan')) {
+    return newest.approved
+      ? say(`${newest.decider} had approved this plan already.`, `${newest.decider} 此前已批准此计划。`)
+      : say(`${newest.decider} had turned this plan down already.`, `${newest.decider} 此前已退回此计划。`)
+  }
+  return say('There is another plan by now; look at it first.', '已有新的计划，请先查看。')
 }
 
 async function assertApplied({ runtime, say }: Visit, campaign: string): Promise<void> {
