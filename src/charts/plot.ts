@@ -32,8 +32,11 @@ export function plotOption(chart: Chart, locale: string, width = 760): ChartOpti
 /** From here on, a number is longer than the room beside an axis; an amount has its currency before it. */
 const LONG = { count: 1_000_000, money: 10_000 }
 
-/** @param most what is furthest from zero: where that is long, all of the axis are short, `30M` and `3000万` */
-function writerOf(
+/**
+ * How a chart's values are written.
+ * @param most what is furthest from zero: where that is long, all of the axis are short, `30M` and `3000万`
+ */
+export function writerOf(
   unit: ChartUnit,
   locale: string,
   { currency, most = 0 }: { currency?: string | undefined; most?: number } = {},
@@ -244,7 +247,8 @@ function markArea({ marks, series }: LineChart, width: number) {
   }
 }
 
-function shortDate(locale: string): (at: number) => string {
+/** Writes an instant's day in UTC: `Sep 8`. */
+export function shortDate(locale: string): (at: number) => string {
   const format = new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', timeZone: 'UTC' })
   return (at) => format.format(new Date(at))
 }

@@ -849,6 +849,8 @@ test('the cost page draws what was spent by day, the delivery page says which br
   await refreshReports(shop.runtime)
   const cost = await (await get('/campaigns/spring/reports/cost', 'viewer')).text()
   expect(cost).toMatch(/<figcaption>Sending, added up day by day<\/figcaption><svg /)
+  // No table of the page has these by day.
+  expect(cost).toMatch(/role="img" aria-label="Sending, added up day by day\. sending: .*Mar 2 CN¥0\.2"/)
   await execute(
     database,
     sql`INSERT INTO breakers (channel, state, since, reason) VALUES ('email', 'open', ${NOW}, '6 % hard bounces')`,

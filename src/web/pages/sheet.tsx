@@ -1,5 +1,6 @@
 import { raw } from 'hono/html'
 import type { Chart } from '../../charts/chart.ts'
+import { chartText } from '../../charts/chart-text.ts'
 import { plotOption } from '../../charts/plot.ts'
 import { type ChartSize, drawSvg } from '../../charts/svg.ts'
 import type { Sheet } from '../../reports/sheet.ts'
@@ -104,7 +105,7 @@ export function ChartView({ chart, language }: { chart: Chart; language: string 
         .replace('<svg ', `<svg class="${name}" role="presentation" focusable="false" `),
     )
   return (
-    <figure class="chart" role="img" aria-label={chart.title}>
+    <figure class="chart" role="img" aria-label={chartText(chart, language)}>
       <figcaption>{chart.title}</figcaption>
       {draw(WIDE, 'wide-chart')}
       {draw(NARROW, 'narrow-chart')}
