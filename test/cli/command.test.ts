@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -219,4 +219,14 @@ test('the help of a verb with verbs of its own lists help among them', async () 
   expect((await run(['import', 'help', 'contacts'], { cwd: directory })).stdout).toContain(
     'Usage: winback import contacts',
   )
+})
+
+// In a process of its own: the text of a file ended it, and whoever ran it with it.
+test('a file that nests without end is refused as any other', async () => {
+  const bottomless = join(directory, 'bottomless')
+  await mkdir(bottomless)
+  await writeFile(join(bottomless, 'winback.yaml'), `${'- '.repeat(20_000)}a\n`)
+  const { code, stdout } = await startBuilt(['validate', '--json'], { cwd: bottomless }).ended
+  expect(code).toBe(1)
+  expect(stdout).toContain('this stands more than 50 blocks or lists deep')
 })

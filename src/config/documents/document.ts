@@ -14,8 +14,9 @@ import {
   type YAMLMap,
 } from 'yaml'
 import { type Location, messageOf, type Problem } from '../../errors.ts'
+import { tooDeepAt } from './depth.ts'
 import { fullWidthHint, mendFullWidth } from './full-width.ts'
-import { aliasTargets, findMistakes } from './yaml-mistakes.ts'
+import { aliasTargets, findMistakes, TOO_DEEP } from './yaml-mistakes.ts'
 
 /** Keys and indexes from the root of a document: `['tiers', 1, 'steps']`. */
 export type Path = readonly (string | number)[]
@@ -42,10 +43,14 @@ export function readDocument(file: string, source: string): SourceDocument {
   const parse = (yaml: string, lineCounter: LineCounter) =>
     // Repeated keys are found by findMistakes: the parser would compare each key with all before it.
     parseDocument(yaml, { prettyErrors: false, lineCounter, uniqueKeys: false, merge: true })
+  const deep = tooDeepAt(source)
+  if (deep !== undefined) return refused(file, source, deep)
   const asWritten = parse(source, lines)
   // Where the text is no map of keys as it stands, full-width punctuation may be why; the rest is read in spite of it.
   const unlike = asWritten.errors.length > 0 || !isMap(asWritten.contents) || /^[ \t]*\u3000/m.test(source)
   const mended = unlike ? mendFullWidth(source) : undefined
+  const mendedDeep = mended && tooDeepAt(mended.text)
+  if (mended && mendedDeep !== undefined) return refused(file, source, mended.original(mendedDeep))
   const document = mended ? parse(mended.text, new LineCounter()) : asWritten
   const text = mended?.text ?? source
   const at = (offset: number): Location => {
@@ -83,6 +88,14 @@ export function readDocument(file: string, source: string): SourceDocument {
   }
 
   return { file, text: source, value, problems, ...locator(document, targets, text, at) }
+}
+
+/** A text of which no more is read than where it stands too deep. */
+function refused(file: string, text: string, offset: number): SourceDocument {
+  const before = text.slice(0, offset).split('\n')
+  const location = { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 }
+  const problems: Problem[] = [{ severity: 'error', location, path: '', message: TOO_DEEP }]
+  return { file, text, value: undefined, problems, locate: () => location, locateInside: () => location }
 }
 
 /** Finds where paths stand in a document. */

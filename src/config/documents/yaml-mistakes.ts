@@ -12,15 +12,13 @@ import {
   type YAMLError,
 } from 'yaml'
 import type { Location, Problem } from '../../errors.ts'
+import { DEEPEST } from './depth.ts'
 import { fullWidthHint } from './full-width.ts'
 import { looksSecret } from './in-clear.ts'
 
 // What is wrong with a text as YAML, in words and where it is to be mended.
 
-/** Blocks and lists within one another; nothing that is read here has a fifth of them. */
-const DEEPEST = 50
-
-const TOO_DEEP = `this stands more than ${DEEPEST} blocks or lists deep, and nothing does; take brackets or indentation out`
+export const TOO_DEEP = `this stands more than ${DEEPEST} blocks or lists deep, and nothing does; take brackets or indentation out`
 
 const EXPLAINED: Record<string, string> = {
   BAD_SCALAR_START: 'a text that begins with this character stands in quotes',

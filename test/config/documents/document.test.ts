@@ -91,6 +91,8 @@ test.each([
   ],
   [`a: ${'['.repeat(51)}${']'.repeat(51)}\n`, '1:53', /^this stands more than 50 blocks or lists deep/],
   [`a: ${'['.repeat(20_000)}\n`, '1:53', /^this stands more than 50 blocks or lists deep/],
+  [`a： ${'['.repeat(20_000)}\n`, '1:53', /^this stands more than 50 blocks or lists deep/],
+  [`${'- '.repeat(20_000)}a\n`, '1:101', /^this stands more than 50 blocks or lists deep/],
   [bomb(), '5:25', /^up to here, what is repeated by \* comes to more than 10,000 parts/],
   // Each was looked for in the whole file, and found after a minute.
   [`a: &x 1\nb: [${'*x, '.repeat(20_000)}]\n`, '2:40005', /^up to here, what is repeated/],
