@@ -206,7 +206,7 @@ function traitsReader(
       ),
     ]),
   ])
-  return contactReader(getters, { attributes, date, decimal: '.', latest })
+  return contactReader(getters, { attributes, date, decimal: '.', latest: () => latest })
 }
 
 function isCallType(text: string): text is CallType {

@@ -83,9 +83,9 @@ export async function importActivity(
   file: string,
   options: ImportOptions,
 ): Promise<ImportSummary> {
-  const now = options.clock.now()
+  const { clock } = options
   const types = countTypes(options.workspace)
-  await countActivity(database, options.workspace, now)
+  await countActivity(database, options.workspace, clock.now())
   const summary = await importFile(database, file, options, {
     kind: 'activity',
     fields: ACTIVITY_FIELDS,
@@ -96,7 +96,7 @@ export async function importActivity(
       activityWriter(getters, {
         date: mappedDateReader(options.mapping),
         decimal: options.mapping?.decimal,
-        now,
+        clock,
         workspace: options.workspace,
         hooks: options.hooks ?? {},
         heard: types.hear,
@@ -113,23 +113,23 @@ export async function importSuppressions(
   options: ImportOptions,
 ): Promise<ImportSummary> {
   const { addressKey } = await settingsOf(database)
-  const now = options.clock.now()
+  const { clock } = options
   const hooks = options.hooks ?? {}
   const linking = linkingOf(options.workspace)
   // First: what the list has already was read by other countries.
-  await compareNumbers(database, { ...linking, clock: options.clock, hooks })
+  await compareNumbers(database, { ...linking, clock, hooks })
   return importFile(database, file, options, {
     kind: 'suppressions',
     fields: SUPPRESSION_FIELDS,
     required: [],
     lanes: 1,
     open: (getters) => {
-      const read = addressedReader(getters, options, file, now)
+      const read = addressedReader(getters, options, file)
       const source = importSource(basename(file))
       const reader = (values: RowValues, _row: FileRow, warn: (reason: string) => void) => read(values, warn)
       return listWriter(reader, async (tx, chunk) => {
         const { inserted } = await mergeSuppressions(tx, chunk, {
-          now,
+          now: clock.now(),
           addressKey,
           countries: linking.countries,
           source,
@@ -142,14 +142,14 @@ export async function importSuppressions(
 }
 
 /** @throws WinbackError `import.mapping` where no column has addresses */
-function addressedReader(getters: Getters, { mapping }: ImportOptions, file: string, now: Date) {
+function addressedReader(getters: Getters, { mapping, clock }: ImportOptions, file: string) {
   if (!getters.has('email') && !getters.has('phone')) {
     throw new WinbackError('import.mapping', 'no column is mapped to email or phone', {
       location: { file, line: 1 },
       remedy: 'Map one with --map email=COLUMN.',
     })
   }
-  return suppressionReader(getters, { date: mappedDateReader(mapping), latest: now.getTime() })
+  return suppressionReader(getters, { date: mappedDateReader(mapping), latest: () => clock.now().getTime() })
 }
 
 /**
@@ -164,7 +164,6 @@ export async function importAllowances(
   allowing: Omit<Allowing, 'imports'> & { readonly anyImport: boolean },
 ): Promise<ImportSummary> {
   const { addressKey } = await settingsOf(database)
-  const now = options.clock.now()
   const { countries } = linkingOf(options.workspace)
   const imports = allowing.anyImport ? 'any' : { of: basename(file) }
   return importFile(database, file, options, {
@@ -173,7 +172,7 @@ export async function importAllowances(
     required: [],
     lanes: 1,
     open: (getters) => {
-      const read = addressedReader(getters, options, file, now)
+      const read = addressedReader(getters, options, file)
       return listWriter(
         (values, row, warn) => {
           const entry = read(values, warn)
@@ -221,15 +220,14 @@ export async function importSends(
   file: string,
   options: ImportOptions,
 ): Promise<ImportSummary> {
-  const now = options.clock.now()
   return importFile(database, file, options, {
     kind: 'sends',
     fields: SEND_FIELDS,
     required: ['external_id', 'channel', 'sent_at'],
     lanes: 1,
     open: (getters) =>
-      listWriter(sendReader(getters, migratedLimits(options, now)), async (tx, chunk) => {
-        return { ...(await mergeSends(tx, chunk, now)), updated: 0 }
+      listWriter(sendReader(getters, migratedLimits(options)), async (tx, chunk) => {
+        return { ...(await mergeSends(tx, chunk, options.clock.now())), updated: 0 }
       }),
   })
 }
@@ -240,26 +238,25 @@ export async function importConsents(
   file: string,
   options: ImportOptions,
 ): Promise<ImportSummary> {
-  const now = options.clock.now()
-  const hooks = options.hooks ?? {}
+  const { clock, hooks = {} } = options
   return importFile(database, file, options, {
     kind: 'consents',
     fields: CONSENT_FIELDS,
     required: ['external_id', 'channel', 'decided_at'],
     lanes: 1,
     open: (getters) => {
-      const read = consentReader(getters, migratedLimits(options, now), `import of ${basename(file)}`)
+      const read = consentReader(getters, migratedLimits(options), `import of ${basename(file)}`)
       return listWriter(read, async (tx, chunk) => {
-        return { ...(await mergeConsents(tx, chunk, { now, hooks })), updated: 0 }
+        return { ...(await mergeConsents(tx, chunk, { now: clock.now(), hooks })), updated: 0 }
       })
     },
   })
 }
 
-function migratedLimits(options: ImportOptions, now: Date): MigratedLimits {
+function migratedLimits(options: ImportOptions): MigratedLimits {
   return {
     date: mappedDateReader(options.mapping),
-    latest: now.getTime(),
+    latest: () => options.clock.now().getTime(),
     channels: channelNames(options.workspace),
   }
 }

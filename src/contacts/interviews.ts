@@ -37,7 +37,7 @@ export async function importInterviews(
   file: string,
   options: ImportOptions,
 ): Promise<ImportSummary> {
-  const now = options.clock.now()
+  const { clock } = options
   const by = `import of ${basename(file)}`
   return await importFile(database, file, options, {
     kind: 'interviews',
@@ -45,7 +45,10 @@ export async function importInterviews(
     required: ['external_id', 'reason', 'said_at'],
     lanes: 1,
     open: (getters) => {
-      const read = answerReader(getters, { date: mappedDateReader(options.mapping), latest: now.getTime() })
+      const read = answerReader(getters, {
+        date: mappedDateReader(options.mapping),
+        latest: () => clock.now().getTime(),
+      })
       return listWriter(read, (tx, answers) => mergeAnswers(tx, answers, by))
     },
   })

@@ -1,5 +1,7 @@
+import { Readable } from 'node:stream'
 import { sql } from 'drizzle-orm'
 import { describe, expect, it } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
 import { importActivity, importContacts } from '../../src/contacts/import.ts'
 import { microsOf } from '../../src/contacts/values/amounts.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
@@ -423,6 +425,20 @@ u1,session,2026-03-01T00:00:00Z,
     expect(await rows(database, sql`SELECT FROM activity`)).toEqual([])
     expect(await rows(database, sql`SELECT FROM feed_days`)).toEqual([])
     expect(await importActivity(database, path, options())).toMatchObject({ inserted: 1 })
+  })
+
+  it('takes what happens while another program writes it out', async () => {
+    const database = await emptiedDatabase()
+    const moving = manualClock(at('2026-03-01'))
+    async function* rows() {
+      yield Buffer.from('external_id,type,occurred_at\nu1,session,2026-02-28\n')
+      moving.advance(1200)
+      yield Buffer.from('u1,session,2026-03-01T00:19:00Z\n')
+    }
+    const given = options({ clock: moving, input: Readable.from(rows()), rejectFile: file('r.csv', '') })
+    expect(await importActivity(database, 'a.csv', given)).toMatchObject({ inserted: 2, rejected: 0 })
+    const [contact] = await summed(database)
+    expect(contact).toMatchObject({ last_active_at: new Date('2026-03-01T00:19:00Z') })
   })
 
   it('is right when two files of the same contacts come in at once', async () => {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { sql } from 'drizzle-orm'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { manualClock } from '../../src/clock.ts'
+import { type ManualClock, manualClock } from '../../src/clock.ts'
 import { LOCKS } from '../../src/database/advisory-locks.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { ConfigError } from '../../src/errors.ts'
@@ -319,6 +319,19 @@ describe('activity', () => {
     await order(4700, 'b', 50)
     expect(await syncing.run('orders')).toMatchObject({ rows: 3, inserted: 1, unchanged: 2 })
     expect(await syncing.run('orders', { full: true })).toMatchObject({ rows: 4, inserted: 0, unchanged: 4 })
+  })
+
+  it('is no rejected row where it was paid for while we connected', async () => {
+    const ticking: ManualClock = {
+      ...clock,
+      now: () => {
+        clock.advance(1)
+        return clock.now()
+      },
+    }
+    const other = await openSyncing({ database: target, clock: ticking, shop: shop.url })
+    await order(1, 'a', -1.5 / 60)
+    expect(await other.run('orders')).toMatchObject({ rows: 1, inserted: 1, rejected: 0 })
   })
 
   it('keeps the digits of ids within JSON: complaints whose ids differ in the last are two', async () => {

@@ -73,7 +73,7 @@ export function contactWriter(
   first?: FirstImport,
 ): Writer {
   const { attributes, date, decimal, clock } = options
-  const read = contactReader(getters, { attributes, date, decimal, latest: clock.now().getTime() })
+  const read = contactReader(getters, { attributes, date, decimal, latest: () => clock.now().getTime() })
   const current = () => ({ ...options, now: clock.now() })
   let chunk = new Map<string, ContactRow>()
   let corrections = 0
@@ -109,7 +109,7 @@ export function contactWriter(
 
 export interface ActivityWriterOptions {
   readonly date: DateReader
-  readonly now: Date
+  readonly clock: Clock
   readonly workspace: ActivityRules & { readonly currency: string }
   readonly decimal?: '.' | ',' | undefined
   readonly hooks: Hooks
@@ -121,9 +121,9 @@ export interface ActivityWriterOptions {
 
 /** What people did. */
 export function activityWriter(getters: Getters, options: ActivityWriterOptions): Writer {
-  const { date, now, workspace, decimal, hooks, heard, partition } = options
+  const { date, clock, workspace, decimal, hooks, heard, partition } = options
   const written = { currency: workspace.currency, decimal }
-  const read = activityReader(getters, { date, latest: now.getTime() }, written)
+  const read = activityReader(getters, { date, latest: () => clock.now().getTime() }, written)
   return listWriter(
     (values, { line, raw }, warn) => {
       const event = read(values, warn)
@@ -134,7 +134,7 @@ export function activityWriter(getters: Getters, options: ActivityWriterOptions)
     async (tx, chunk) => {
       const events = chunk.map(({ event }) => event)
       await partition(tx, monthsWith(events.map(({ occurredAt }) => occurredAt)))
-      const { problems, ...merged } = await mergeActivity(tx, events, { now, workspace, hooks })
+      const { problems, ...merged } = await mergeActivity(tx, events, { now: clock.now(), workspace, hooks })
       const refused = chunk.flatMap(({ line, raw }, at) => {
         const reason = problems.get(at)
         return reason === undefined ? [] : [{ line, reason, raw }]

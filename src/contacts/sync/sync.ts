@@ -192,7 +192,7 @@ function openWriter(
   const partition = summary.dryRun
     ? (tx: Transaction, months: readonly Date[]) => ensurePartitionsWithin(tx, 'activity', months)
     : partitionsOf(database)
-  return activityWriter(named, { ...written, now, workspace, hooks, partition })
+  return activityWriter(named, { ...written, clock, workspace, hooks, partition })
 }
 
 /** Asks for the next before the last is worked on. */

@@ -71,15 +71,15 @@ export function mappedDateReader(mapping: Pick<ImportMapping, 'timezone' | 'date
 /** How the moments of a file's rows are read. */
 export interface MomentReading {
   readonly date: DateReader
-  /** Epoch milliseconds: nothing has happened after it. */
-  readonly latest: number
+  /** Epoch milliseconds: nothing has happened after it. Asked row by row, for what is read may be written meanwhile. */
+  latest(): number
 }
 
 /** The moment a row has in its field `name`, in epoch milliseconds, or why it has none that has passed. */
 export function pastMoment(name: string, value: unknown, { date, latest }: MomentReading): number | string {
   const at = date(value)
   if (typeof at === 'string') return `${name}: ${at}`
-  return at > latest ? `${name}: ${new Date(at).toISOString()} lies in the future` : at
+  return at > latest() ? `${name}: ${new Date(at).toISOString()} lies in the future` : at
 }
 
 /** The first and last days that can be written go on, elsewhere, into years that cannot: `9999-12-31` is for ever there, too. */
