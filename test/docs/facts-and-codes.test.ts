@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { ANSWERS } from '../../src/audience/select.ts'
+import { EVENT_KINDS } from '../../src/channels/channel.ts'
 import { FRONT_KEYS } from '../../src/channels/templates/front-matter.ts'
 import { HELPERS } from '../../src/channels/templates/helpers.ts'
 import { EXIT } from '../../src/cli/failure.ts'
@@ -98,6 +99,17 @@ describe('docs/domain.md, on what waits', () => {
     expect(causes).toEqual([...WAITS])
     const said = new Set([...causes, ...quoted(proseOf(domain))])
     expect(Object.keys(WAIT_WORDS).filter((name) => !said.has(name))).toEqual([])
+  })
+})
+
+describe('what a provider may report', () => {
+  it('is listed for those who write one, and in its order for those who read of it', () => {
+    const kinds = (text: string) => quoted(text).filter((word) => EVENT_KINDS.some((kind) => kind === word))
+    const receipts = domain.text.split('## Receipts')[1]?.split('\n- ')[0] ?? ''
+    expect(kinds(receipts)).toEqual([...EVENT_KINDS])
+    const webhook =
+      readPage('docs/channels.md').text.split('Receipts are `{"events"')[1]?.split('\n\n')[0] ?? ''
+    expect(kinds(webhook).toSorted()).toEqual(EVENT_KINDS.toSorted())
   })
 })
 

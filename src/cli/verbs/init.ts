@@ -140,7 +140,7 @@ export async function writeWorkspace(
       await makeFolder(dirname(join(directory, file)))
       await writeFile(join(directory, file), text)
     }
-    const ignored = await ignore(directory, ['.winback/', '*.rejects.*'])
+    const ignored = await ignore(directory, ['.winback/', '*.rejects.*', '*.kept.*'])
     return { directory, written: [...files.keys(), ...(ignored ? ['.gitignore'] : [])] }
   } catch (cause) {
     throw unwritable(directory, cause)

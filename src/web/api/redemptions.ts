@@ -13,7 +13,11 @@ import { moment, readAs, readJson, refuseQuery } from '../requests.ts'
 const text = z.string().min(1).max(200)
 
 const claim = z.strictObject({
-  key: text.optional(),
+  key: text
+    .optional()
+    .describe(
+      'Names this use: it counts once. A single one may be named by the header Idempotency-Key instead',
+    ),
   code: text.optional(),
   external_id: text.optional(),
   offer: text.optional(),

@@ -20,6 +20,8 @@ const FIELDS: Readonly<Record<string, string>> = {
   'Rows by table': '各表的行数',
   'Rows that stay under a random id, so that reports add up': '改用随机编号保留的行数，使报告仍能对上',
   'What the display is acknowledged by': '确认已展示时使用的编号',
+  'Names this use: it counts once. A single one may be named by the header Idempotency-Key instead':
+    '标识这次核销，同一标识只计一次；单条上报时也可用请求头 Idempotency-Key 代替',
   'What it promises': '所承诺的优惠',
   'Only what may be called now and nobody has taken': '仅限此刻可拨打且无人接手的',
   'Only what this agent holds': '仅限该客服手上的',
