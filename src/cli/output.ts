@@ -15,6 +15,7 @@ export type Colors = ReturnType<typeof pc.createColors>
 
 /** What a verb came to: data for machines, text for people. */
 export interface Outcome<Data = unknown> {
+  /** Undefined for what ran on until it was ended: its events were all there is to say, and no document follows. */
   readonly data: Data
   readonly text: string
   /** The text is a file's: where it does not go to a terminal, every character of it stays. */
@@ -74,6 +75,7 @@ export function openOutput(options: {
     colors,
     width: Math.max(40, Math.min(stdout.columns || 100, 160)),
     print: ({ data, text, file }) => {
+      if (json && data === undefined) return
       const kept = file && stdout.isTTY !== true
       stdout.write(`${json ? toJson(data) : kept ? text : printable(text)}\n`)
     },

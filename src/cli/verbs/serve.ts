@@ -44,7 +44,7 @@ export async function serve(
   invocation: Invocation,
   roles: readonly Role[],
   options: ServeOptions,
-): Promise<Outcome<{ roles: readonly Role[] }>> {
+): Promise<Outcome<undefined>> {
   const output = timed(invocation.output, invocation.clock)
   let leaving: NodeJS.Timeout | undefined
   const ended = async (context: DatabaseContext) => {
@@ -64,7 +64,7 @@ async function serveWith(
   context: DatabaseContext,
   wanted: readonly Role[],
   options: ServeOptions,
-): Promise<Outcome<{ roles: readonly Role[] }>> {
+): Promise<Outcome<undefined>> {
   const { database, clock, interrupt } = context
   const workspace = context.loaded.definition
   const speech = speechIn(context, options)
@@ -139,7 +139,7 @@ async function serveWith(
     await caught?.close()
     restoreWarnings()
   }
-  return { data: { roles }, text: say('Stopped.', '已停止。') }
+  return { data: undefined, text: say('Stopped.', '已停止。') }
 }
 
 /** Milliseconds between two looks whether this machine's clock agrees with the database's. */

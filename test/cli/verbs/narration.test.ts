@@ -246,10 +246,8 @@ test('a service with --json writes JSON lines alone, from its beginning to its e
   await service.says('"event":"running"')
   service.kill('SIGTERM')
   const { code, stdout, stderr } = await service.ended
-  expect({ code, result: JSON.parse(stdout) }).toEqual({
-    code: 0,
-    result: { roles: ['scheduler', 'worker', 'web'] },
-  })
+  // Both streams may be one, as in a container: a document behind the lines is none of them.
+  expect({ code, stdout }).toEqual({ code: 0, stdout: '' })
   const lines = stderr.trimEnd().split('\n')
   expect(lines.map((line) => JSON.parse(line))).toEqual([
     { at: expect.any(String), event: 'web', address: expect.stringMatching(/^http:/) },
