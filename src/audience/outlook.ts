@@ -41,9 +41,9 @@ export interface ChannelShare {
 }
 
 /** An episode as it would be opened, for conditions over `e`: earlier steps have not been sent. */
-function imaginedEpisode(campaign: CompiledCampaign) {
+function imaginedEpisode(campaign: CompiledCampaign, now: Date) {
   return sql`LATERAL (SELECT p.contact_id, 0::bigint AS episode_id, ${campaign.name}::text AS campaign,
-    ${campaign.version}::int AS version, 'treated'::text AS arm, p.segment) e`
+    ${campaign.version}::int AS version, 'treated'::text AS arm, p.segment, ${now}::timestamptz AS assigned_at) e`
 }
 
 /** How one step would go for those who enter its tier now; within the transaction that holds `plan_answers`. */
@@ -81,7 +81,7 @@ export async function foreseeStep(
       JOIN contacts c ON c.contact_id = p.contact_id
       JOIN contact_activity a ON a.contact_id = p.contact_id
       LEFT JOIN contact_signals s ON s.contact_id = p.contact_id
-      CROSS JOIN ${imaginedEpisode(campaign)}
+      CROSS JOIN ${imaginedEpisode(campaign, now)}
       CROSS JOIN LATERAL (SELECT ${reach.choices ? choiceSql(sql`c`, now) : sql`NULL::jsonb`} AS choice) held
       WHERE p.answer = 'opened' AND p.tier_no = ${step.tierNo}
     ) reached GROUP BY 1`,
