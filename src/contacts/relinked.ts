@@ -43,7 +43,9 @@ export async function handOnToParted(
   const accounts = sql`WITH parted AS (
       SELECT * FROM unnest(${bigints(parted.map(({ contactId }) => contactId))},
         ${bigints(parted.map(({ personId }) => personId))},
-        ${bigints(parted.map(({ contactId, personId }) => persons.get(contactId) ?? personId))}) AS p(contact_id, was, becomes))`
+        ${bigints(parted.map(({ contactId, personId }) => persons.get(contactId) ?? personId))}) AS p(contact_id, was, becomes)
+      -- Who was erased before they were locked is not there.
+      WHERE (SELECT c.contact_id FROM contacts c WHERE c.contact_id = p.contact_id) IS NOT NULL)`
   // At the same moment the choice of the lower id is in force, as where it is read.
   await execute(
     tx,

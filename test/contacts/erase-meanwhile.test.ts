@@ -96,6 +96,32 @@ it.for(Object.keys(told))('an erasure leaves nothing of %s told of meanwhile', a
   }
 })
 
+it('an erasure leaves nothing of what is handed on as their person falls apart', async () => {
+  const put = async (to: Database, name: string) =>
+    await importContacts(to, csv(`external_id,phone\n${name},+8613800138000\n`), options())
+  for (const name of ['one', 'two', 'three']) await put(database, name)
+  const [one, three] = [await findContact(database, 'one'), await findContact(database, 'three')]
+  const chosen = { ...ANYTHING, channelsOff: ['*'], source: 'test' }
+  await transaction(database, (tx) => recordChoice(tx, one, chosen, none))
+  const said = { channel: 'sms', decision: 'withdrawn', wording: null, source: 'test', proof: null } as const
+  await transaction(database, (tx) => recordConsents(tx, [{ contactId: one, decidedAt: NOW, ...said }], none))
+  let parting: Promise<unknown> | undefined
+  await transaction(database, async (tx) => {
+    await eraseContact(tx, three, { ...none, phoneKeys: () => [] })
+    // More than three have one number: it links nobody.
+    parting = put(other, 'four')
+    await untilWaiting(database)
+  })
+  await parting
+  for (const table of ['preferences', 'consents']) {
+    const left = await rows<{ source: string }>(
+      database,
+      sql`SELECT source FROM ${sql.identifier(table)} WHERE contact_id = ${three}`,
+    )
+    expect([table, left]).toEqual([table, []])
+  }
+})
+
 it('what somebody erased does where somebody else has signed in is nobody’s', async () => {
   await send(database, [
     { type: 'identify', userId: 'wang', anonymousId: 'tablet' },
