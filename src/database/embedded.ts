@@ -114,6 +114,7 @@ interface Keeper {
 async function ensureRunning(home: Home, durable: boolean, wanted?: number): Promise<Running> {
   const password = passwordOf(home)
   const deadline = performance.now() + START_PATIENCE
+  let begun: Begun | undefined
   for (;;) {
     const postmaster = postmasterOf(home)
     if (postmaster) {
@@ -128,8 +129,9 @@ async function ensureRunning(home: Home, durable: boolean, wanted?: number): Pro
       const keeper = await tryConnect(url)
       if (keeper) return { url, pid, port, keeper }
     } else {
+      await begun?.fate()
       if (!existsSync(dataOf(home))) await makeData(home, password, durable)
-      await start(home, durable, wanted)
+      begun = await start(home, durable, wanted)
     }
     if (performance.now() > deadline) {
       throw broken(home, 'the embedded PostgreSQL did not come up in time')
@@ -165,8 +167,14 @@ async function tryConnect(url: string): Promise<Keeper | undefined> {
   }
 }
 
+/** A postmaster that has written its pid file. It may end all the same before it lets anybody in: over damaged data, for one. */
+interface Begun {
+  /** Waits for its end. @throws WinbackError `database.embedded` where another try would end likewise */
+  fate(): Promise<void>
+}
+
 /** Starts the postmaster and waits until it has written its pid file or ended. */
-async function start(home: Home, durable: boolean, wanted?: number): Promise<void> {
+async function start(home: Home, durable: boolean, wanted?: number): Promise<Begun> {
   const port = await takePort(join(home.directory, 'server.json'), wanted)
   if (port === undefined) {
     const taken = `something else has taken port ${wanted} of the embedded PostgreSQL`
@@ -207,27 +215,26 @@ async function start(home: Home, durable: boolean, wanted?: number): Promise<voi
     },
   )
   closeSync(out)
-  let ended: string | undefined
-  server.once('exit', (code, signal) => {
-    ended = `it ended with ${signal ?? code}`
+  let over = false
+  const ended = new Promise<string>((resolve) => {
+    server.once('exit', (code, signal) => resolve(`it ended with ${signal ?? code}`))
+    server.once('error', (error) => resolve(error.message))
+  }).finally(() => {
+    over = true
   })
-  server.once('error', (error) => {
-    ended = error.message
-  })
-  while (ended === undefined) {
-    if (postmasterOf(home)?.pid === server.pid) {
-      server.unref()
-      return
+  const fate = async () => {
+    server.ref()
+    const how = await ended
+    // Backends that outlive a killed postmaster keep its memory for a moment; another start may have won.
+    const said = readFileSync(log).subarray(before).toString()
+    if (!/pre-existing shared memory block|lock file "postmaster.pid" already exists/.test(said)) {
+      throw broken(home, `the embedded PostgreSQL did not start: ${how}`)
     }
-    await delay(10)
-  }
-  // Backends that outlive a killed postmaster keep its memory for a moment; another start may have won.
-  const said = readFileSync(log).subarray(before).toString()
-  if (/pre-existing shared memory block|lock file "postmaster.pid" already exists/.test(said)) {
     await delay(200)
-    return
   }
-  throw broken(home, `the embedded PostgreSQL did not start: ${ended}`)
+  while (!over && postmasterOf(home)?.pid !== server.pid) await delay(10)
+  server.unref()
+  return { fate }
 }
 
 /** Stops the server unless another process holds it or works on it. */

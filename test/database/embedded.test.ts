@@ -275,6 +275,19 @@ describe('openEmbedded', () => {
       remedy: expect.stringContaining('DATABASE_URL'),
     })
   })
+
+  it('says so at once where its data is damaged, and it ends before it lets anybody in', async () => {
+    const server = await start()
+    await server.stop()
+    const log = join(directory, 'data', 'pg_wal')
+    for (const name of readdirSync(log)) rmSync(join(log, name), { recursive: true })
+    await expect(start()).rejects.toMatchObject({
+      code: 'database.embedded',
+      message: expect.stringContaining('could not locate a valid checkpoint record'),
+    })
+    // Not over and over.
+    expect(readFileSync(join(directory, 'server.log'), 'utf8').match(/PANIC/g)).toHaveLength(1)
+  })
 })
 
 const built = join(import.meta.dirname, '../../dist/database/embedded.js')
