@@ -29,12 +29,24 @@ export function dataOf(home: Home): string {
   return join(home.directory, 'data')
 }
 
-/** Made once and before the data, so that whoever makes the data uses this one. */
+/**
+ * Made once and before the data, so that whoever makes the data uses this one.
+ * @throws WinbackError `database.embedded` where there is data, and it is gone
+ */
 export function passwordOf(home: Home): string {
   const file = join(home.directory, 'password')
+  const made = existsSync(dataOf(home))
   // A full disk or a power cut left it empty: while there is no data, nobody has used it.
-  if (!existsSync(dataOf(home)) && statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file)
-  if (!existsSync(file)) createWhole(file, randomBytes(24).toString('hex'))
+  if (!made && statSync(file, { throwIfNoEntry: false })?.size === 0) rmSync(file)
+  if (!existsSync(file)) {
+    if (made) {
+      const what = `${file} is gone: the database beside it opens by nothing else`
+      throw new WinbackError('database.embedded', what, {
+        remedy: 'Put it back, from a backup of the whole folder.',
+      })
+    }
+    createWhole(file, randomBytes(24).toString('hex'))
+  }
   return readFileSync(file, 'utf8').trim()
 }
 

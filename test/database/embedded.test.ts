@@ -253,6 +253,16 @@ describe('openEmbedded', () => {
     expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
   })
 
+  it('makes no other password for a database whose own is gone', async () => {
+    copyMade()
+    rmSync(join(directory, 'password'))
+    await expect(startAsItIs()).rejects.toMatchObject({
+      code: 'database.embedded',
+      message: expect.stringContaining('password is gone'),
+    })
+    expect(existsSync(join(directory, 'password'))).toBe(false)
+  })
+
   it('moves to another port when its own was taken', async () => {
     const server = await start()
     await server.stop()
