@@ -1,5 +1,6 @@
 import { basename } from 'node:path'
 import { applyCampaign } from '../../config/apply.ts'
+import { ON_RETURN } from '../../config/campaign.ts'
 import { inputsHash, planHash } from '../../config/inputs.ts'
 import { isEdited, type LoadedCampaign } from '../../config/load.ts'
 import type { Workspace } from '../../config/workspace.ts'
@@ -43,7 +44,10 @@ export function openDesk(context: DatabaseContext): Desk {
           file: loaded.file,
           source: loaded.source,
           inputs: hashOf(loaded, templates),
-          steps: loaded.definition.tiers.flatMap((tier) =>
+          steps: [
+            ...loaded.definition.tiers,
+            { name: ON_RETURN, steps: loaded.definition.on_return },
+          ].flatMap((tier) =>
             tier.steps.map((step) => ({
               tier: tier.name,
               step: step.id,

@@ -53,6 +53,8 @@ test('lists the files with what is wrong in them, as they are now', async () => 
       { campaign: 'graded-recall', inputs: expect.stringMatching(/^[0-9a-f]{64}$/) },
     ])
     expect(campaigns[0]?.steps).toContainEqual(expect.objectContaining({ tier: 'coupon', step: 'coupon' }))
+    // Also what the return releases: the page of templates shows it.
+    expect(campaigns[0]?.steps.at(-1)).toMatchObject({ tier: 'on_return', step: 'welcome' })
     expect(problems.filter(({ severity }) => severity === 'error')).toEqual([])
     const source = await readFile(campaign(), 'utf8')
     await writeFile(campaign(), source.replace('inactive: 7d..15d', 'inactve: 7d..15d'))
@@ -113,6 +115,7 @@ test('shows a step as one contact would get it, or as any would; masked unless a
     })
     expect(chinese.subject).toMatch(/[\u4e00-\u9fff]/)
     expect(chinese.outcome).toMatch(/[\u4e00-\u9fff]/)
+    expect((await desk.preview('graded-recall', 'welcome', wanted)).text).toContain('back')
     await expect(
       desk.preview('graded-recall', 'coupon', { ...wanted, contact: 'nobody' }),
     ).rejects.toMatchObject({
