@@ -1,8 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { manualClock } from '../../src/clock.ts'
 import { execute, rows, transaction } from '../../src/database/connect.ts'
-import { searchSql } from '../../src/web/pages/contacts/contact-search.ts'
+import { searchContacts, searchSql } from '../../src/web/pages/contacts/contact-search.ts'
 import { freshDatabase } from '../support/database.ts'
+import { openShop } from '../support/shop.ts'
 
 // Somebody is looked up by index, however many there are: by the beginning of an id, or a whole address.
 
@@ -33,4 +35,23 @@ test('a search asks indexes alone, for ids by a range of them', async () => {
   const found = await rows<{ externalId: string }>(database, searchSql('u00123', []))
   expect(found[0]?.externalId).toBe('u0012300')
   expect(found).toHaveLength(50)
+})
+
+test('whoever has signed up and done nothing since was never active', async () => {
+  const shop = await openShop({
+    ...{
+      database: await freshDatabase(),
+      clock: manualClock(new Date('2026-03-02T09:00:00Z')),
+      channels: [],
+    },
+  })
+  const people = ['seen', 'unseen'].map((external_id) => ({ external_id, signed_up_at: '2026-01-01' }))
+  await shop.importContacts(people)
+  await shop.importActivity([{ external_id: 'seen', type: 'session', occurred_at: '2026-02-01T00:00:00Z' }])
+  const found = await searchContacts(shop.runtime, '')
+  expect(found.map(({ externalId, lastActive }) => [externalId, lastActive])).toEqual([
+    ['seen', new Date('2026-02-01T00:00:00Z')],
+    ['unseen', null],
+  ])
+  await shop.runtime.close()
 })

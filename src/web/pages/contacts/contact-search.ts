@@ -6,6 +6,7 @@ export interface Found {
   readonly externalId: string
   readonly email: string | null
   readonly phone: string | null
+  /** Null where they never were: of them, the day of their sign-up is none. */
   readonly lastActive: Date | null
   readonly campaigns: readonly string[]
 }
@@ -29,7 +30,7 @@ export async function searchContacts(
 export function searchSql(words: string, keys: readonly Buffer[]): SQL {
   const list = sql`${sql.param([...keys])}::bytea[]`
   const last = `${words}\u{10FFFF}`
-  return sql`SELECT c.external_id AS "externalId", c.email, c.phone, a.silent_since AS "lastActive",
+  return sql`SELECT c.external_id AS "externalId", c.email, c.phone, a.last_active_at AS "lastActive",
       ARRAY(SELECT e.campaign FROM episodes e WHERE e.contact_id = c.contact_id AND e.ended_at IS NULL) AS campaigns
     FROM contacts c LEFT JOIN contact_activity a USING (contact_id)
     WHERE c.contact_id IN (
