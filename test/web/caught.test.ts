@@ -45,6 +45,11 @@ test('says so while nothing was caught', async () => {
   expect(await (await get('/outbox/mails', 'agent')).text()).toContain('No mail was caught yet')
 })
 
+test('says of contacts alone that no activity came in yet, and not that nothing did', async () => {
+  await shop.importContacts([{ external_id: 'li', email: 'li@example.com' }])
+  expect(await (await get('/contacts', 'agent')).text()).toContain('<footer>No activity was imported yet · ')
+})
+
 describe('a mail that was caught', () => {
   beforeAll(async () => {
     const transport = nodemailer.createTransport({ host: '127.0.0.1', port: caught.port, secure: false })

@@ -144,7 +144,7 @@ function freshnessText(visit: Visit, { newestEvent, lastRun, refused, paused, aw
   const { timezone } = visit.runtime.workspace
   const data =
     newestEvent === null
-      ? say('No data were imported yet', '尚未导入数据')
+      ? say('No activity was imported yet', '尚未导入活跃数据')
       : say(`Data up to ${speech.moment(newestEvent)}`, `数据截至 ${speech.moment(newestEvent)}`)
   const run =
     lastRun === null
