@@ -8,6 +8,7 @@ import { stepProblem } from './external-ids.ts'
 import type { Getter } from './files/mapping.ts'
 import { microsOf } from './values/amounts.ts'
 import { dateReader } from './values/dates.ts'
+import { standsForNothing } from './values/nothing.ts'
 import { jsonText, unstorable } from './values/text.ts'
 
 // One call of the events API, in the shape of Segment's: read, checked and named as ours, or refused with the reason.
@@ -87,14 +88,18 @@ export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallRe
     if (typeof type !== 'string' || !isCallType(type)) {
       return `type: expected one of ${CALLS.join(', ')}, found ${JSON.stringify(type)?.slice(0, 50)}`
     }
-    const externalId = idOf('userId', raw.userId)
+    const externalId = whoseOf('userId', raw.userId)
     if (typeof externalId === 'object' && externalId !== null) return externalId.problem
     const step = externalId === null ? undefined : stepProblem('userId', externalId)
     if (step !== undefined) return step
-    const anonymousId = idOf('anonymousId', raw.anonymousId)
+    const anonymousId = whoseOf('anonymousId', raw.anonymousId)
     if (typeof anonymousId === 'object' && anonymousId !== null) return anonymousId.problem
-    if (externalId === null && anonymousId === null) return 'there is neither a userId nor an anonymousId'
-    const messageId = raw.messageId ?? randomUUID()
+    if (externalId === null && anonymousId === null) {
+      const said = idOf('userId', raw.userId)
+      return `there is neither a userId nor an anonymousId${said === null ? '' : `: "${said}" is nobody’s`}`
+    }
+    // As an id, a word for nothing would make one event of all that have none.
+    const messageId = (standsForNothing(raw.messageId) ? undefined : raw.messageId) ?? randomUUID()
     if (typeof messageId !== 'string' || messageId === '' || messageId.length > 500) {
       return 'messageId: expected text of 1 to 500 characters'
     }
@@ -114,7 +119,7 @@ export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallRe
         return { ...call, contact, device: { externalId, provider, token, keys: null } }
       }
       case 'alias': {
-        const previousId = idOf('previousId', raw.previousId)
+        const previousId = whoseOf('previousId', raw.previousId)
         if (previousId === null) return 'there is no previousId'
         if (typeof previousId === 'object') return previousId.problem
         if (externalId === null) return 'there is no userId'
@@ -215,6 +220,15 @@ function isCallType(text: string): text is CallType {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * Whose a call is, as {@link idOf}; null also where it is what programs write for nobody, and shops for their guests: as an
+ * id, all of them would be one contact.
+ */
+function whoseOf(name: string, value: unknown): ReturnType<typeof idOf> {
+  const id = idOf(name, value)
+  return id === '0' || standsForNothing(id) ? null : id
 }
 
 /** An id as text; null where there is none. */

@@ -309,6 +309,26 @@ describe('identify', () => {
 })
 
 describe('visitors', () => {
+  test('are who has a word for nothing as their id, or the 0 of all guests: as contacts, they would be one', async () => {
+    const nobody = ['null', 'undefined', 'NaN', '-', '0', 0]
+    const batch = nobody.map((userId, no) => ({
+      ...{ type: 'track', event: 'session', messageId: 'undefined', timestamp: ago(9) },
+      ...{ userId, anonymousId: no === 0 ? 'v1' : 'undefined' },
+    }))
+    expect((await post('batch', { batch: batch.slice(0, 1) })).status).toBe(200)
+    for (const call of batch.slice(1)) {
+      const { status, json } = await post('batch', { batch: [call] })
+      expect([status, JSON.stringify(json)]).toEqual([
+        400,
+        expect.stringContaining(`neither a userId nor an anonymousId: \\"${call.userId}\\" is nobody’s`),
+      ])
+    }
+    expect((await post('alias', { userId: 'u1', previousId: 'null' })).status).toBe(400)
+    expect(await rows(database, sql`SELECT FROM contacts`)).toHaveLength(0)
+    await post('identify', { userId: 'u1', anonymousId: 'v1', messageId: 'undefined' })
+    expect(await events()).toHaveLength(1)
+  })
+
   const visit = (anonymousId: string, minutes: number, more: Json = {}) => ({
     type: 'page',
     anonymousId,
