@@ -73,12 +73,11 @@ export const CHANGES: Readonly<Record<string, Reading>> = {
   apply: ({ args, options }) => {
     const campaigns = Array.isArray(args[0]) ? args[0].map(String) : []
     const [only] = campaigns
-    const about = campaigns.length === 1 ? `campaign ${only}` : undefined
-    return {
-      action: 'campaign.apply',
-      about,
-      detail: given({ plan: options.plan, campaigns: about ? undefined : campaigns }),
-    }
+    // Which of all have changed is seen as they are applied: their versions say by whom.
+    const about = only === undefined ? 'everything' : `campaign ${only}`
+    return campaigns.length > 1
+      ? { action: 'campaign.apply', detail: { campaigns } }
+      : { action: 'campaign.apply', about, detail: given({ plan: options.plan }) }
   },
   rollback: (asked) =>
     asked.options.list

@@ -8,7 +8,7 @@ import { operator } from '../../src/cli/operator.ts'
 import { verbOf } from '../../src/cli/program.ts'
 import { type Database, rows } from '../../src/database/connect.ts'
 import { WinbackError } from '../../src/errors.ts'
-import { AUDIT_WORDS, detailText } from '../../src/web/pages/audit-words.ts'
+import { AUDIT_WORDS, aboutText, detailText } from '../../src/web/pages/audit-words.ts'
 import { type CliShop, openCliShop, run, verbs } from './command.ts'
 
 // Whatever is changed at the terminal stands in the audit, by the account of who typed it.
@@ -57,6 +57,26 @@ test('what an entry says besides is said in Chinese, codes too; what somebody wr
     'campaigns none, scopes read · send',
   )
   expect(detailText({ outcome: 'call_back', full: true }, 'en')).toBe('outcome call_back, full true')
+})
+
+test('what an entry is about is said in Chinese, whatever a verb was told', () => {
+  const about = (verb: string, args: unknown[], options = {}) =>
+    aboutText(CHANGES[verb]?.({ verb, args, options })?.about ?? null, 'zh-CN')
+  expect(about('pause', ['spring'])).toBe('活动 spring')
+  expect(about('pause', [], { channel: 'email' })).toBe('渠道 email')
+  expect(about('pause', [], { all: true })).toBe('全部')
+  expect(about('users disable', ['Ada'])).toBe('用户 ada')
+})
+
+test('an apply says what was applied: one by its name, several by theirs, and all where none was named', () => {
+  const applied = (...campaigns: string[]) =>
+    CHANGES.apply?.({ verb: 'apply', args: [campaigns], options: { plan: 'abc' } })
+  expect(applied()).toEqual({ action: 'campaign.apply', about: 'everything', detail: { plan: 'abc' } })
+  expect(applied('spring')).toMatchObject({ about: 'campaign spring' })
+  expect(applied('spring', 'autumn')).toEqual({
+    action: 'campaign.apply',
+    detail: { campaigns: ['spring', 'autumn'] },
+  })
 })
 
 test('a command under another is named with it', () => {

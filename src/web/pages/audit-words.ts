@@ -54,6 +54,7 @@ export const VIA_WORDS: Phrases = {
 /** What an entry can be about; in English the entry's own words are words. */
 const ABOUT: Readonly<Record<string, string>> = {
   campaign: '活动',
+  channel: '渠道',
   contact: '联系人',
   key: '密钥',
   'signing key': '签名密钥',
@@ -62,6 +63,7 @@ const ABOUT: Readonly<Record<string, string>> = {
 
 /** What an entry is about, as `campaign spring`; what has no Chinese stands as it is. */
 export function aboutText(about: string | null, language: Language): string {
+  if (about === 'everything' && language !== 'en') return '全部'
   const [, kind = '', name] = /^(signing key|\S+) (.*)$/su.exec(about ?? '') ?? []
   const chinese = language === 'en' ? undefined : ABOUT[kind]
   return chinese === undefined ? (about ?? '') : `${chinese} ${name}`
