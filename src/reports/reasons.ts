@@ -72,8 +72,8 @@ export const REASONS = {
   },
   budget_exhausted: { en: 'the campaign’s budget is used up', 'zh-CN': '活动预算已用完' },
   offer_unavailable: {
-    en: 'the offer could not be given: out of stock, or the person has had enough of them',
-    'zh-CN': '优惠无法发放：库存不足，或该用户领取次数已达上限',
+    en: 'the offer could not be given: out of stock, used or expired, too many for one person, or refused by its provider',
+    'zh-CN': '优惠无法发放：库存不足、已使用或已过期、该用户领取次数已达上限，或被发放优惠的服务商拒绝',
   },
   paused: { en: 'sending was paused', 'zh-CN': '发送已暂停' },
   returned: { en: 'came back before it was sent', 'zh-CN': '发送前已自行回来' },
