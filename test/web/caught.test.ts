@@ -144,6 +144,10 @@ describe('start --catch-mail is refused', () => {
     const ran = await run(['start', '--catch-mail'], here)
     expect(ran.code).not.toBe(0)
     expect(ran.stderr).toContain(`mail cannot be caught on 127.0.0.1:${port}`)
+    // Before anything listens: where the process shows no page, nobody could look at it.
+    await writeFile(file, `${await readFile(file, 'utf8')}\nweb: { serve: false }\n`)
+    const unseen = await run(['start', '--catch-mail'], here)
+    expect(unseen).toMatchObject({ code: 1, stderr: expect.stringContaining('`serve: false`') })
     other.close()
   })
 })

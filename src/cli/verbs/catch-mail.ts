@@ -9,7 +9,8 @@ import type { DatabaseContext } from '../workspace.ts'
  * @throws WinbackError `start.catch_mail`
  */
 export async function catchMail({ loaded, clock }: DatabaseContext): Promise<MailCatcher> {
-  const smtp = loaded.definition.channels.email?.smtp
+  const { channels, web } = loaded.definition
+  const smtp = channels.email?.smtp
   if (!smtp) {
     throw new WinbackError(
       'start.catch_mail',
@@ -24,6 +25,14 @@ export async function catchMail({ loaded, clock }: DatabaseContext): Promise<Mai
       'start.catch_mail',
       `channels.email sends to ${smtp.host}, which is another machine: its mail is real, and not caught`,
       { remedy: 'Leave --catch-mail out, or unset SMTP_HOST to send to this machine.' },
+    )
+  }
+  // It is kept in the memory of this process: no other can show it, and what is caught counts as sent.
+  if (!web.serve) {
+    throw new WinbackError(
+      'start.catch_mail',
+      'what is caught is shown on the web of this very process, and winback.yaml says `serve: false`',
+      { remedy: 'Leave --catch-mail out, or take `serve: false` out of `web` in winback.yaml.' },
     )
   }
   try {
