@@ -287,6 +287,14 @@ test('a report that cannot be taken is shown again with all that was typed, in t
   await post(`${place}/release`, 'ada')
 })
 
+test('notes are as long as their field lets them be, each line of it by one character', async () => {
+  const place = placeOf(await post('/calls/next', 'ada'))
+  const notes = 'x'.repeat(4900) + '\ny'.repeat(50)
+  const sent = { outcome: 'no_answer', notes: notes.replaceAll('\n', '\r\n') }
+  expect(noteOf(await post(`${place}/outcome`, 'ada', sent))).toBe('Recorded.')
+  expect((await attempts()).filter((each) => each.notes === notes)).toHaveLength(1)
+})
+
 test('who took, gave back and reported a call stands in the audit, by the contact’s internal id', async () => {
   const entries = await rows<{ actor: string; action: string }>(
     shop.database,
@@ -444,7 +452,7 @@ describe.runIf(hasBrowser)('in a browser', () => {
     await page.waitForURL(`${server.address}/calls`)
     const told = (await attempts()).filter(({ by }) => by === 'eve')
     expect(told).toMatchObject([
-      { outcome: 'call_back', notes: notes.replace('\n', '\r\n') },
+      { outcome: 'call_back', notes },
       { outcome: 'call_back', notes: 'of the other tab' },
     ])
     await end()

@@ -22,7 +22,8 @@ export async function conclude(visit: Visit, key: CallKey): Promise<Response> {
     reason: text('reason'),
     minutes: Number(text('minutes') ?? '0'),
     sentiment: text('sentiment'),
-    notes: text('notes'),
+    // Lines as they were typed: a form breaks each by two characters, and the field counted one.
+    notes: text('notes')?.replaceAll('\r\n', '\n'),
     next_attempt_at: momentIn(text('next'), zone),
     phone: text('phone'),
     id: text('attempt'),
