@@ -48,10 +48,10 @@ export const CARE: Readonly<Record<string, string>> = {
     '用户通过一次性链接设置密码。角色如下，后者包含前者的全部权限：',
   '  viewer    figures, campaigns, stories of contacts with addresses masked':
     '  viewer    查看者：查看数据、活动和联系人经过，联系方式已脱敏',
-  '  agent     addresses, and recording what a contact asked for':
-    '  agent     客服：查看联系方式，登记联系人的要求',
-  '  operator  plan, approve, pause, resume, stop, export, erase':
-    '  operator  运营：计划、批准、暂停、恢复、停止、导出、删除',
+  '  agent     addresses, calls, and recording what a contact asked for':
+    '  agent     客服：查看联系方式、拨打电话、登记联系人的要求',
+  '  operator  plan, approve, pause, resume, stop, export, erase; the audit':
+    '  operator  运营：计划、批准、暂停、恢复、停止、导出、删除、查看操作记录',
   '  admin     users and keys': '  admin     管理员：管理用户和密钥',
   'The users there are': '列出全部用户',
   'Add a user and print the link that sets the password': '添加用户，并显示设置密码的链接',

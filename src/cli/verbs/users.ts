@@ -18,8 +18,8 @@ export function users(start: Start): Command {
     description:
       'A user sets a password by a link that works once. Roles, each with all that those before it may do:\n' +
       '  viewer    figures, campaigns, stories of contacts with addresses masked\n' +
-      '  agent     addresses, and recording what a contact asked for\n' +
-      '  operator  plan, approve, pause, resume, stop, export, erase\n' +
+      '  agent     addresses, calls, and recording what a contact asked for\n' +
+      '  operator  plan, approve, pause, resume, stop, export, erase; the audit\n' +
       '  admin     users and keys',
     examples: [
       ['winback users list', 'who there is, and when each was last seen'],
