@@ -241,7 +241,12 @@ async function start(home: Home, durable: boolean, wanted?: number): Promise<Beg
 async function letGo(home: Home, keeper: Keeper | undefined): Promise<void> {
   // From here on its answers are awaited: without this, the process may end in the middle.
   keeper?.socket.ref()
-  const release = await takeLock(join(home.directory, 'lock'), STOP_PATIENCE)
+  const release = await writing(home, () => takeLock(join(home.directory, 'lock'), STOP_PATIENCE)).catch(
+    async (error: unknown) => {
+      await keeper?.client.end().catch(() => {})
+      throw error
+    },
+  )
   try {
     const postmaster = postmasterOf(home)
     if (!postmaster || !keeper) return
@@ -314,6 +319,7 @@ function isOurs(pid: number, data: string): boolean {
 
 /** What is to be done where the system lets nobody write, by its code. */
 const UNWRITABLE: Readonly<Record<string, string>> = {
+  ENOENT: 'The folder was renamed or taken away while it was worked on: run this again from where it is now.',
   ENOSPC: 'Make room on its disk, and run this again: what is in the database stays as it is.',
   EDQUOT: 'Make room, or have the quota raised, and run this again: what is in the database stays as it is.',
   EROFS: 'Have it writable (remount its disk), or set DATABASE_URL to a PostgreSQL of your own.',

@@ -195,6 +195,25 @@ describe('openEmbedded', () => {
     expect(isRunning(again.pid)).toBe(false)
   })
 
+  it('says that its folder is no longer there when it is let go, and is ended by who comes next', async () => {
+    const server = await start()
+    const renamed = `${directory}-renamed`
+    renameSync(directory, renamed)
+    try {
+      await expect(server.stop()).rejects.toMatchObject({
+        code: 'database.embedded',
+        message: expect.stringContaining(`cannot write to ${directory}`),
+        remedy: expect.stringContaining('renamed'),
+      })
+    } finally {
+      renameSync(renamed, directory)
+    }
+    const next = await start()
+    expect(next.pid).toBe(server.pid)
+    await next.stop()
+    expect(isRunning(server.pid)).toBe(false)
+  })
+
   it('waits for a shutdown that is under way, then starts', async () => {
     const server = await start()
     await query(server, 'CREATE TABLE kept (id int)')
