@@ -357,6 +357,12 @@ describe('problems', () => {
     ],
     ['{{!-- {{#if a}} --}}{{#unless a}}x', 'a.en.hbs:5:21', /\{\{#unless\}\} is closed nowhere/],
     [`\n${'{{#if a}}'.repeat(5000)}`, 'a.en.hbs:6:451', /\{\{#if\}\} stands more than 50 blocks deep/],
+    [
+      `{{#if a}}${'{{else if b}}{{#if a}}x{{/if}}\n'.repeat(501)}{{/if}}`,
+      'a.en.hbs:505:1',
+      /more than the 500th \{\{else if\}\}/,
+    ],
+    [`{{#if (eq "((" ${'(eq 1 '.repeat(20_000)}`, 'a.en.hbs:5:310', /more than 50 brackets deep/],
     [`<br><p>${'<div>\n'.repeat(201)}`, 'a.en.hbs:205:1', /more than 200 elements are open here/],
     ['{{a}}'.repeat(20_001), 'a.en.hbs:5:100001', /fills in more than 20,000 values; shorten it$/],
     [

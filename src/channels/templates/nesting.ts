@@ -3,6 +3,10 @@
 
 /** Blocks of Handlebars within one another; a letter has three. */
 const DEEPEST_BLOCK = 50
+/** Each {{else if}} stands within the one before it, as the parser sees it. */
+const MOST_BRANCHES = 500
+/** Calls within one another, `(eq (eq a b) c)`. */
+const DEEPEST_CALL = 50
 /** Elements of HTML within one another; a letter of tables has twenty. */
 const DEEPEST_ELEMENT = 200
 
@@ -17,6 +21,14 @@ export function tooDeep(source: string): { readonly offset: number; readonly mes
   if (block) {
     const message = `{{#${block.name}}} stands more than ${DEEPEST_BLOCK} blocks deep; close those above it, or take some out`
     return { offset: block.offset, message }
+  }
+  const branch = endlessElse(source)
+  if (branch !== undefined) {
+    return { offset: branch, message: `this is more than the ${MOST_BRANCHES}th {{else if}}; take some out` }
+  }
+  const call = deepCall(source)
+  if (call !== undefined) {
+    return { offset: call, message: `this stands more than ${DEEPEST_CALL} brackets deep; take some out` }
   }
   const offset = deepElement(source)
   return offset === undefined
@@ -43,7 +55,7 @@ export function loneEnd(source: string): { readonly offset: number; readonly mes
 }
 
 const BLOCK =
-  /\\?\{\{~?!--[\s\S]*?(?:--~?\}\}|$)|\{\{~?![^}]*|\\\{\{|\{\{~?\s*(?:([#^/])>?\s*([A-Za-z_$@][\w.$@/-]*)|(else)\b)/g
+  /\\?\{\{~?!--[\s\S]*?(?:--~?\}\}|$)|\{\{~?![^}]*|\\\{\{|\{\{~?\s*(?:([#^/])>?\s*([A-Za-z_$@][\w.$@/-]*)|(else)\b(\s+[A-Za-z])?)/g
 
 function blocksOf(source: string): { readonly open: readonly Opened[]; readonly deep?: Opened } {
   const open: Opened[] = []
@@ -53,6 +65,37 @@ function blocksOf(source: string): { readonly open: readonly Opened[]; readonly 
     if (open.length > DEEPEST_BLOCK) return { open, deep: { name, offset: index } }
   }
   return { open }
+}
+
+/** The {{else if}} that stands within too many, those of the blocks around it among them. */
+function endlessElse(source: string): number | undefined {
+  const open: number[] = []
+  let branches = 0
+  for (const { 1: sign, 4: further, index } of source.matchAll(BLOCK)) {
+    if (sign === '/') branches -= open.pop() ?? 0
+    else if (sign !== undefined) open.push(0)
+    if (further === undefined || open.length === 0) continue
+    open.push((open.pop() ?? 0) + 1)
+    branches += 1
+    if (branches > MOST_BRANCHES) return index
+  }
+  return undefined
+}
+
+/** What stands between {{ and }}; comments are read over. */
+const MUSTACHE = /\{\{~?!--[\s\S]*?(?:--~?\}\}|$)|\{\{~?![^}]*|(\{\{(?:"[^"]*"|'[^']*'|\}(?!\})|[^}"']+)*)/g
+const BRACKET = /"[^"]*"|'[^']*'|[()]/g
+
+function deepCall(source: string): number | undefined {
+  for (const { 1: inside, index } of source.matchAll(MUSTACHE)) {
+    let depth = 0
+    for (const { 0: sign, index: at } of (inside ?? '').matchAll(BRACKET)) {
+      if (sign === '(') depth += 1
+      else if (sign === ')') depth -= 1
+      if (depth > DEEPEST_CALL) return index + at
+    }
+  }
+  return undefined
 }
 
 /** Tags; comments are read over. */
