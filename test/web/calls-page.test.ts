@@ -324,6 +324,17 @@ describe.runIf(hasBrowser)('in a browser', () => {
     expect(await keysShown(true)).toEqual([false, false])
   })
 
+  it('has names that a thumb hits on a telephone, were they of one letter', async () => {
+    const phone = { language: 'en', scheme: 'light', width: 360 } as const
+    const { context, page } = await openWindow(server.address, cookies.ada, phone, [])
+    await page.goto(`${server.address}/calls`)
+    await page.evaluate(`document.querySelector('[data-row]').textContent = '磊'`)
+    const box = await page.locator('[data-row]').first().boundingBox()
+    expect(box?.width).toBeGreaterThanOrEqual(44)
+    expect(box?.height).toBeGreaterThanOrEqual(28)
+    await context.close()
+  })
+
   it('is worked through by keyboard: next, a digit for the outcome, minutes, notes, Ctrl+Enter', async () => {
     const found: string[] = []
     const { context, page } = await openWindow(
