@@ -54,7 +54,7 @@ persons: { shared_by_at_most: 5 }
 
 # What contacts carry. \`fresh\`: older than this, a value is not used in a message.
 attributes:
-  status: string               # campaigns/graded-recall.yaml takes in those that are "active"
+  status: string               # the campaigns that come with it take in those that are "active"
   first_name: { type: string, description: How the person is addressed }
   points: { type: number, fresh: 7d, description: Points that can still be spent }
   points_expire_at: { type: timestamp, fresh: 7d, description: When they lapse }
