@@ -307,13 +307,30 @@ function postmasterOf(home: Home): { pid: number; port: number } | undefined {
   return port ? { pid, port } : undefined
 }
 
-/** Where the system says what a process runs: whether it runs on our data. A dead one not yet reaped does not. */
+/**
+ * Where the system says what a process runs: whether it runs on our data, by whatever name of its folder (through a link, or from
+ * before it was renamed). A dead one not yet reaped does not.
+ */
 function isOurs(pid: number, data: string): boolean {
   if (process.platform !== 'linux') return true
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(data)
+    const [, flag, named] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    if (flag !== '-D') return false
+    const here = folderAt(`/proc/${pid}/cwd`)
+    // A server of another account shows its name alone.
+    return here === undefined ? named === data : here === folderAt(data)
   } catch {
     return false
+  }
+}
+
+/** Which folder of the machine a path leads to; undefined where that cannot be seen. */
+function folderAt(path: string): string | undefined {
+  try {
+    const { dev, ino } = statSync(path)
+    return `${dev} ${ino}`
+  } catch {
+    return undefined
   }
 }
 

@@ -12,6 +12,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   watch,
   writeFileSync,
 } from 'node:fs'
@@ -280,6 +281,21 @@ describe('openEmbedded', () => {
       message: expect.stringContaining('password is gone'),
     })
     expect(existsSync(join(directory, 'password'))).toBe(false)
+  })
+
+  it('is the same server through a link to its folder', async () => {
+    const server = await start()
+    const link = `${directory}-link`
+    symlinkSync(directory, link)
+    try {
+      const linked = await openEmbedded({ directory: link, durable: false })
+      open.push(linked)
+      expect([linked.pid, linked.url]).toEqual([server.pid, server.url])
+      await linked.stop()
+      expect(await query(server, 'SELECT 1 AS one')).toEqual([{ one: 1 }])
+    } finally {
+      rmSync(link)
+    }
   })
 
   it('moves to another port when its own was taken', async () => {
