@@ -93,7 +93,7 @@ export async function linkPersons(
   options: { sharedByAtMost: number; now: Date; hooks: Hooks },
 ): Promise<void> {
   const members = await lookUpSingly(tx, () => readMembers(tx, options.sharedByAtMost))
-  const persons = componentsOf(members)
+  const persons = namedAsBefore(members, componentsOf(members))
   const moved = members.filter((member) => persons.get(member.contactId) !== member.personId)
   if (moved.length === 0) return
   const ids = moved.map((member) => member.contactId)
@@ -209,6 +209,31 @@ function componentsOf(members: readonly Linked[]): Map<number, number> {
     }
   }
   return new Map(members.map(({ contactId }) => [contactId, rootOf(contactId)]))
+}
+
+/**
+ * Of a person whose first contact was erased, the name stays as long as they neither merge nor fall apart: whether they are in
+ * the control group is drawn by it.
+ */
+function namedAsBefore(
+  members: readonly Linked[],
+  components: ReadonlyMap<number, number>,
+): Map<number, number> {
+  const origins = new Map<number, Set<number>>()
+  const parts = new Map<number, Set<number>>()
+  for (const { contactId, personId, isNew } of members) {
+    if (isNew) continue
+    const component = components.get(contactId) ?? contactId
+    origins.set(component, (origins.get(component) ?? new Set()).add(personId))
+    parts.set(personId, (parts.get(personId) ?? new Set()).add(component))
+  }
+  return new Map(
+    [...components].map(([contactId, component]) => {
+      const [only = component, ...others] = origins.get(component) ?? []
+      const stays = !components.has(only) && others.length === 0 && parts.get(only)?.size === 1
+      return [contactId, stays ? only : component]
+    }),
+  )
 }
 
 /** Persons that became part of another; contacts made in this very transaction were nobody before. */

@@ -6,7 +6,8 @@ import { consentHistory, consentStates, recordConsents } from '../../src/contact
 import { findContact } from '../../src/contacts/external-ids.ts'
 import { importContacts } from '../../src/contacts/import.ts'
 import { ANYTHING, type Preferences, readChoice, recordChoice } from '../../src/contacts/preferences.ts'
-import { execute, transaction } from '../../src/database/connect.ts'
+import { eraseContact } from '../../src/contacts/privacy/erase.ts'
+import { execute, rows, transaction } from '../../src/database/connect.ts'
 import { readLeaving } from '../../src/reports/leaving.ts'
 import { freshDatabase } from '../support/database.ts'
 import { eventually } from '../support/eventually.ts'
@@ -139,7 +140,7 @@ it('what somebody refuses while a file of contacts is read holds as its rows mak
   await put('b,+8613900139000\n')
   await choose('a', { channelsOff: ['*'] }, ago(9))
   const later = manualClock(now)
-  async function* rows() {
+  async function* lines() {
     yield Buffer.from('external_id,phone\nd,+8613600136000\n')
     const known = () => execute(database, sql`SELECT FROM external_ids WHERE external_id = 'd'`)
     await eventually('the first row is there', known, (found) => found > 0)
@@ -147,7 +148,7 @@ it('what somebody refuses while a file of contacts is read holds as its rows mak
     await choose('b', { channelsOff: ['sms'] }, later.now())
     yield Buffer.from(`b,${PHONE}\n`)
   }
-  const input = Readable.from(rows())
+  const input = Readable.from(lines())
   await importContacts(database, 'contacts.csv', {
     ...options({ clock: later, chunk: 1, input }),
     rejectFile: file('rejects.csv', ''),
@@ -175,4 +176,21 @@ it('what is refused while a row waits for whoever refuses it, too', async () => 
   await merging
   const choice = await readChoice(database, b, new Date(moment.getTime() + 1000))
   expect(choice).toMatchObject({ channelsOff: ['*', 'sms'], source: 'merging of accounts' })
+})
+
+it('a person stays who they are once the account they were named after is erased: draws are by that name', async () => {
+  const { database, put, idOf } = await open()
+  const a = await idOf('a')
+  await transaction(database, (tx) => eraseContact(tx, a, { now, hooks: {}, phoneKeys: () => [] }))
+  const personsOf = async () =>
+    await rows<{ person: number }>(database, sql`SELECT DISTINCT person_id AS person FROM contacts`)
+  const mails = file('mails.csv', 'external_id,email\nb,b@shop.example\n')
+  await importContacts(database, mails, options())
+  expect(await personsOf()).toEqual([{ person: a }])
+  await put(`d,${PHONE}\n`)
+  expect(await personsOf()).toEqual([{ person: a }])
+  // Of two, each is somebody else from now on.
+  await put('b,+8613900139000\n')
+  const [b, c] = [await idOf('b'), await idOf('c')]
+  expect((await personsOf()).map(({ person }) => person).toSorted()).toEqual([b, c])
 })

@@ -323,7 +323,7 @@ export const rollBack = (campaign: CampaignName, to: number | null) =>
     },
   )
 
-/** Not the account that a person with others is named after: those keep its name until an address changes. */
+/** Not the account that a person with others is named after: those keep its name, and the model names by who is there. */
 const erasable = ({ contacts }: Model) =>
   contacts.filter(
     ({ id, person }) =>
