@@ -4,7 +4,7 @@ import type { ChartOption } from './svg.ts'
 // From what a chart shows to how ECharts draws it. Colours are told apart by those who see no red and green, and on
 // paper; the group that was left alone is always the grey one.
 
-const PALETTE = ['#0b6e75', '#8a8f98', '#d9822b', '#5b4b9a', '#b3446c', '#4c8c4a']
+const PALETTE = ['#0b6e75', '#8a8f98', '#cc7722', '#5b4b9a', '#b3446c', '#4c8c4a']
 const INK = '#1f2933'
 const FAINT = '#6b7280'
 
@@ -227,7 +227,7 @@ function markArea({ marks, series }: LineChart, width: number) {
   const taken: { from: number; to: number; line: number }[] = []
   return {
     silent: true,
-    itemStyle: { color: '#d9822b', opacity: 0.14 },
+    itemStyle: { color: '#cc7722', opacity: 0.14 },
     label: { show: true, position: 'insideTop' as const, color: FAINT, fontSize: WORDS.size },
     data: marks.map(({ from, to, label }) => {
       const ends = Date.parse(to) + DAY

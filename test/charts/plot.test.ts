@@ -52,6 +52,23 @@ describe('a curve over days', () => {
     expect(days(chartOf('2016-01-01', 3650, 1)).length).toBeLessThan(12)
   })
 
+  it('has lines that stand out from the white they are drawn on, three to one', () => {
+    const [points] = chartOf('2025-09-01', 4, 7).series.map((each) => each.points)
+    const series = Array.from({ length: 6 }, (_, at) => ({ name: `line ${at}`, points: points ?? [] }))
+    const chart = chartOf('2025-09-01', 4, 7, { series })
+    const svg = drawSvg(plotOption(chart, 'en', 760), { width: 760, height: 300 })
+    const drawn = [...svg.matchAll(/<path[^>]*fill="none"[^>]* stroke="#([0-9a-f]{6})" stroke-width="2\.5/g)]
+    const colours = [...new Set(drawn.map(([, colour = '']) => colour))]
+    expect(colours).toHaveLength(6)
+    // By WCAG 2.2's relative luminance.
+    const luminance = (colour: string) =>
+      [0.2126, 0.7152, 0.0722].reduce((sum, weight, at) => {
+        const part = Number.parseInt(colour.slice(2 * at, 2 * at + 2), 16) / 255
+        return sum + weight * (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4)
+      }, 0)
+    expect(colours.filter((colour) => 1.05 / (luminance(colour) + 0.05) < 3)).toEqual([])
+  })
+
   it('draws as much of a mark as there is room for, however long it is', () => {
     const marks = ['sale', '大'.repeat(100_000), '🎉'.repeat(41)].map((label, at) => ({
       from: `2025-09-0${at + 1}`,
