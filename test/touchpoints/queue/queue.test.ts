@@ -148,7 +148,12 @@ it('a queue that gives way to a worker while it is flushed is flushed after it',
     flushed.catch(() => {})
     await eventually(
       'it waits for the sequence',
-      () => rows(database, sql`SELECT FROM pg_locks WHERE NOT granted AND locktype = 'relation'`),
+      () =>
+        rows(
+          database,
+          sql`SELECT FROM pg_locks JOIN pg_database d ON d.oid = database
+            WHERE NOT granted AND locktype = 'relation' AND datname = current_database()`,
+        ),
       (waiting) => waiting.length > 0,
     )
     await execute(tx, sql`SELECT FROM winback_queue.meta FOR UPDATE`)
