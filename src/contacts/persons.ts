@@ -6,7 +6,7 @@ import { execute, rows, type Transaction } from '../database/connect.ts'
 import { lookUpSingly } from '../database/look-ups.ts'
 import type { IdentifierKind } from './addresses.ts'
 import type { Hooks } from './hooks.ts'
-import { momentAfter } from './preferences.ts'
+import { latestChoice } from './preferences.ts'
 import { handOnToParted, mergingOf, partedOf, type Relinked, uniteChoices } from './relinked.ts'
 
 /** A contact with the identifiers that link it: those shared, and by no more contacts than the limit. */
@@ -107,7 +107,9 @@ export async function linkPersons(
     sql`SELECT FROM contacts WHERE contact_id = ANY(${bigints([...ids, ...others])})
         ORDER BY contact_id FOR NO KEY UPDATE`,
   )
-  const now = await momentAfter(tx, sql`SELECT unnest(${bigints(others)}) AS contact_id`, options.now)
+  // What was chosen while we waited is heeded; of what was chosen at this very moment, the merge is at the same.
+  const chosen = await latestChoice(tx, sql`SELECT unnest(${bigints(others)}) AS contact_id`, options.now)
+  const now = chosen && chosen > options.now ? new Date(chosen.getTime() + 1) : options.now
   if (parted.length > 0) await handOnToParted(tx, parted, persons, now)
   if (merging.length > 0) await uniteChoices(tx, merging, persons, now)
   await execute(

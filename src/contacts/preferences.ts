@@ -188,24 +188,25 @@ export async function recordOptOut(
  * @returns `now`, or the moment after the person's latest choice where that is a little later
  */
 export async function momentOfChoice(tx: Transaction, contactId: number, now: Date): Promise<Date> {
-  return await momentAfter(
+  const latest = await latestChoice(
     tx,
     sql`SELECT o.contact_id FROM contacts c JOIN contacts o ON o.person_id = c.person_id WHERE c.contact_id = ${contactId}`,
     now,
   )
+  return latest ? new Date(latest.getTime() + 1) : now
 }
 
 /**
- * {@link momentOfChoice} for what is made of the choices of several persons, all of whose contacts are locked.
+ * When somebody among contacts that are locked chose last, where that is now or a little later: see {@link momentOfChoice}.
  * @param contacts a query of contact_id
  */
-export async function momentAfter(tx: Transaction, contacts: SQL, now: Date): Promise<Date> {
+export async function latestChoice(tx: Transaction, contacts: SQL, now: Date): Promise<Date | null> {
   const [row] = await rows<{ latest: Date | null }>(
     tx,
     sql`SELECT max(p.chosen_at) AS latest FROM (${contacts}) o JOIN preferences p ON p.contact_id = o.contact_id
         WHERE p.chosen_at BETWEEN ${now} AND ${new Date(now.getTime() + PATIENCE)}`,
   )
-  return row?.latest ? new Date(row.latest.getTime() + 1) : now
+  return row?.latest ?? null
 }
 
 /** Milliseconds somebody may have waited for the lock. */

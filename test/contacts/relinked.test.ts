@@ -146,6 +146,7 @@ it('what somebody refuses while a file of contacts is read holds as its rows mak
     await eventually('the first row is there', known, (found) => found > 0)
     later.advance(3600)
     await choose('b', { channelsOff: ['sms'] }, later.now())
+    later.advance(1)
     yield Buffer.from(`b,${PHONE}\n`)
   }
   const input = Readable.from(lines())
