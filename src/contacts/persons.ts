@@ -107,7 +107,7 @@ export async function linkPersons(
     sql`SELECT FROM contacts WHERE contact_id = ANY(${bigints([...ids, ...others])})
         ORDER BY contact_id FOR NO KEY UPDATE`,
   )
-  // What was chosen while we waited is heeded; of what was chosen at this very moment, the merge is at the same.
+  // What was chosen while we waited for the locks is heeded: the merge comes after it.
   const chosen = await latestChoice(tx, sql`SELECT unnest(${bigints(others)}) AS contact_id`, options.now)
   const now = chosen && chosen > options.now ? new Date(chosen.getTime() + 1) : options.now
   if (parted.length > 0) await handOnToParted(tx, parted, persons, now)

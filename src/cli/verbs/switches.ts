@@ -292,7 +292,6 @@ function wordsOf({ scope, name }: config.SwitchTarget, speech: Speech): string {
     : say(`channel ${name}`, `渠道 ${name}`)
 }
 
-/** The target as a verb is given it. */
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

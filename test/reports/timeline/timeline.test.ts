@@ -32,6 +32,16 @@ async function contact(externalId: string, values: { email?: string; phone?: str
   )
 }
 
+/** A contact who is a person of their own; returns its id. */
+async function somebody(externalId: string): Promise<number> {
+  await contact(externalId)
+  const [one] = await rows<{ id: number }>(
+    database,
+    sql`UPDATE contacts SET person_id = contact_id WHERE external_id = ${externalId} RETURNING contact_id AS id`,
+  )
+  return one?.id ?? 0
+}
+
 /** Li Wei: silent, taken in, reminded, came back and bought; lapsed again and was held out by a tier; then unsubscribed. */
 async function tell(): Promise<void> {
   await contact('u-1001', { email: 'liwei@example.com', phone: '+8613800001234' })
@@ -354,17 +364,13 @@ describe('the timeline of a contact', () => {
 })
 
 it('tells of the end before it tells that another campaign took somebody in, at one instant', async () => {
-  await contact('u-2000')
-  const [one] = await rows<{ id: number }>(
-    database,
-    sql`UPDATE contacts SET person_id = contact_id WHERE external_id = 'u-2000' RETURNING contact_id AS id`,
-  )
-  const persons = [one?.id ?? 0]
+  const id = await somebody('u-2000')
+  const persons = [id]
   const spring = await writeHistory(database, 'spring', { greet: ['hello'] })
   await history.assign({ count: 1, arm: 'treated', persons, at: day(0) })
   await execute(
     database,
-    sql`UPDATE episodes SET end_reason = 'expired', ended_at = ${day(200)} WHERE contact_id = ${one?.id}`,
+    sql`UPDATE episodes SET end_reason = 'expired', ended_at = ${day(200)} WHERE contact_id = ${id}`,
   )
   await spring.assign({ count: 1, arm: 'treated', persons, at: day(200), settle: false })
   const { entries } = await readTimeline(database, { externalId: 'u-2000', now: day(201) })
@@ -379,21 +385,17 @@ it('tells of the end before it tells that another campaign took somebody in, at 
 
 // Last: it adds to the runs.
 it('tells of the end before it tells that somebody was taken in again, at one instant', async () => {
-  await contact('u-2001')
-  const [one] = await rows<{ id: number }>(
-    database,
-    sql`UPDATE contacts SET person_id = contact_id WHERE external_id = 'u-2001' RETURNING contact_id AS id`,
-  )
-  const persons = [one?.id ?? 0]
+  const id = await somebody('u-2001')
+  const persons = [id]
   await history.assign({ count: 1, arm: 'seed', persons, at: day(0) })
   await execute(
     database,
-    sql`UPDATE episodes SET end_reason = 'withdrawn', ended_at = ${day(32)} WHERE contact_id = ${one?.id}`,
+    sql`UPDATE episodes SET end_reason = 'withdrawn', ended_at = ${day(32)} WHERE contact_id = ${id}`,
   )
   await execute(
     database,
     sql`UPDATE touchpoint_records SET state = 'cancelled', reason = 'superseded', settled_at = ${day(32)}
-        WHERE contact_id = ${one?.id}`,
+        WHERE contact_id = ${id}`,
   )
   await history.assign({ count: 1, arm: 'treated', persons, at: day(32), episodeNo: 2, settle: false })
   const { entries } = await readTimeline(database, { externalId: 'u-2001', now: day(33) })
