@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { rows } from '../../src/database/connect.ts'
 import type { CreditRequest } from '../../src/offers/provider.ts'
 import { createSlots } from '../../src/touchpoints/sending/slots.ts'
+import { createStandstill } from '../../src/touchpoints/sending/standstill.ts'
 import type { TestChannel } from '../support/channel.ts'
 import { openProvider } from '../support/provider.ts'
 import type { Shop } from '../support/shop.ts'
@@ -62,11 +63,18 @@ export async function openAccounts(): Promise<Accounts> {
   return accounts
 }
 
-/** Another worker process: it shares nothing with the others but the database and the channels' far end. */
+/**
+ * Another worker process: it shares nothing with the others but the database and the channels' far end. None comes to a
+ * standstill, which takes ten in doubt on a wide channel, and the provider takes eight mails: on a narrow one it takes three,
+ * and which others are under way by then is a matter of milliseconds.
+ */
 export function anotherWorker(real: Real) {
   const { worker } = real.shop.runtime
   const slots = new Map(
-    [...worker.channels].map(([name, { concurrency }]) => [name, createSlots(concurrency)]),
+    [...worker.channels].map(([name, { concurrency }]) => [
+      name,
+      createSlots(concurrency, createStandstill(Number.POSITIVE_INFINITY)),
+    ]),
   )
   return { ...worker, slots }
 }
