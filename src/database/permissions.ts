@@ -32,11 +32,12 @@ export function consentSql(contact: SQL, channel: SQL, now: Date): SQL {
 
 /**
  * What the person of a contact chose last, as jsonb; NULL of those who never chose. `lately` counts the messages to
- * the person within the time a frequency speaks of, those under way, those of unknown fate and those that another system
- * sent before included.
+ * the person within the time a frequency speaks of, those under way, those of unknown fate (though they are tried again) and
+ * those that another system sent before included.
  * @param contact an alias of `contacts`
+ * @param touchpointId an expression: the message that asks, which does not count itself; none by default
  */
-export function choiceSql(contact: SQL, now: Date): SQL {
+export function choiceSql(contact: SQL, now: Date, touchpointId = sql`0`): SQL {
   return sql`(SELECT jsonb_build_object('channelsOff', p.channels_off, 'topicsOff', p.topics_off,
       'pausedUntil', extract(epoch FROM p.paused_until), 'atMost', p.at_most, 'withinDays', p.within_days,
       'lately', CASE WHEN p.at_most IS NOT NULL THEN (
@@ -44,7 +45,8 @@ export function choiceSql(contact: SQL, now: Date): SQL {
         CROSS JOIN LATERAL (
           SELECT FROM touchpoint_records r WHERE r.contact_id = m.contact_id AND r.state IN ('sent', 'uncertain')
             AND r.settled_at > ${now}::timestamptz - make_interval(secs => p.within_days * 86400)
-          UNION ALL SELECT FROM touchpoints t WHERE t.contact_id = m.contact_id AND t.state = 'sending'
+          UNION ALL SELECT FROM touchpoints other WHERE other.contact_id = m.contact_id
+            AND (other.state = 'sending' OR other.doubted) AND other.touchpoint_id <> ${touchpointId}
           UNION ALL SELECT FROM outside_sends b WHERE b.contact_id = m.contact_id
             AND b.sent_at > ${now}::timestamptz - make_interval(secs => p.within_days * 86400)) message
         WHERE m.person_id = ${contact}.person_id) END)
@@ -59,13 +61,13 @@ export function choiceSql(contact: SQL, now: Date): SQL {
  *
  * Whoever chose how often they want to hear is refused unless `counted`: two workers that count at the same moment would
  * both find room for the last message.
- * @param contactId an expression
+ * @param message an alias of `touchpoints`
  * @param channel a text expression
  * @param required channels that need consent
  * @param counted the caller holds the lock on the person (person-locks.ts), and so what it counts stays true
  */
 export function isRefused(
-  contactId: SQL,
+  message: SQL,
   channel: SQL,
   required: readonly string[],
   now: Date,
@@ -74,7 +76,8 @@ export function isRefused(
   const tooOften = counted
     ? sql`(held.choice ->> 'lately')::int >= (held.choice ->> 'atMost')::int`
     : sql`held.choice ->> 'atMost' IS NOT NULL`
-  return refusing(contactId, channel, required, now, tooOften)
+  const choice = choiceSql(sql`c`, now, sql`${message}.touchpoint_id`)
+  return refusing(sql`${message}.contact_id`, channel, required, now, choice, tooOften)
 }
 
 /**
@@ -89,17 +92,25 @@ export function isUnwanted(
   required: readonly string[],
   now: Date,
 ): SQL {
-  return refusing(contactId, channel, required, now, sql`held.choice -> 'topicsOff' ? ${topic}`)
+  const choice = choiceSql(sql`c`, now)
+  return refusing(contactId, channel, required, now, choice, sql`held.choice -> 'topicsOff' ? ${topic}`)
 }
 
-/** True where consent or the choice `held` of a contact speaks against a channel now, or `besides` does. */
-function refusing(contactId: SQL, channel: SQL, required: readonly string[], now: Date, besides: SQL): SQL {
+/** True where consent or the `choice` of a contact, as `held`, speaks against a channel now, or `besides` does. */
+function refusing(
+  contactId: SQL,
+  channel: SQL,
+  required: readonly string[],
+  now: Date,
+  choice: SQL,
+  besides: SQL,
+): SQL {
   const state = consentSql(sql`c`, channel, now)
   const needed = sql`${channel} = ANY (${sql.param([...required])}::text[])`
   return sql`((${required.length > 0} OR ${CONSENTS} OR ${CHOICES})
     AND EXISTS (SELECT FROM contacts c
       -- OFFSET 0: else each is looked up again wherever it is named.
-      CROSS JOIN LATERAL (SELECT ${state} AS consent, ${choiceSql(sql`c`, now)} AS choice OFFSET 0) held
+      CROSS JOIN LATERAL (SELECT ${state} AS consent, ${choice} AS choice OFFSET 0) held
       WHERE c.contact_id = ${contactId} AND (
         held.consent = 'withdrawn' OR (${needed} AND held.consent IS DISTINCT FROM 'given')
         OR held.choice -> 'channelsOff' ?| ARRAY[${channel}, '*']

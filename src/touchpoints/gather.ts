@@ -168,7 +168,7 @@ async function read(
       jsonb_build_object(
         'email', (SELECT s.reason FROM suppressions s WHERE s.kind = 'email' AND s.key = c.email_key AND s.suppressed_at <= ${now}),
         'phone', (SELECT s.reason FROM suppressions s WHERE s.kind = 'phone' AND s.key = c.phone_key AND s.suppressed_at <= ${now})) AS suppressed,
-      ${consentsSql(step.channels, now)} AS consent, ${choiceSql(sql`c`, now)} AS choice,
+      ${consentsSql(step.channels, now)} AS consent, ${choiceSql(sql`c`, now, sql`t.touchpoint_id`)} AS choice,
       ${step.condition ? step.condition.sql(now) : sql`true`} AS condition,
       jsonb_strip_nulls(${objectSql(facts.map((fact) => ({ name: fact.path, value: fact.sql(now) })))}) AS facts,
       ${staleSql(facts, now)} AS stale, ${effortSql(what.campaign, now)} AS effort, ${effortLeftSql(what.campaign, now)} AS "effortLeft"

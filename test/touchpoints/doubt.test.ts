@@ -286,6 +286,28 @@ describe('a message that is to be tried again because it may be out', () => {
     expect(await ledger(pipeline)).toEqual([])
   })
 
+  it('counts towards how often its person chose to hear, and not against itself', async () => {
+    const steps = [{ id: 'one' }, { id: 'two', after: 30 }]
+    const pipeline = await open(1, { tiers: [{ name: 'only', from: 3 * DAY, to: null, steps }] })
+    const { database, clock, channel } = pipeline
+    await execute(
+      database,
+      sql`INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, source)
+        SELECT contact_id, ${clock.now()}, '{}', '{}', 1, 7, 'test' FROM contacts`,
+    )
+    channel.answer = () => (channel.sent.length === 1 ? SILENCE : { outcome: 'sent' })
+    await pipeline.work()
+    clock.advance(30)
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([{ step: 'two', state: 'skipped', reason: 'opted_out' }])
+    clock.advance(30)
+    await pipeline.work()
+    expect(await pipeline.records()).toMatchObject([
+      { step: 'one', state: 'sent' },
+      { step: 'two', state: 'skipped' },
+    ])
+  })
+
   it('is in doubt where its worker died in the middle of it', async () => {
     const pipeline = await open(1)
     await dieSending(pipeline)

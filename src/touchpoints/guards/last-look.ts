@@ -22,7 +22,7 @@ export interface LastLook {
 export function mayGo(channel: SQL, { campaign, now, needsConsent, counted = false }: LastLook): SQL {
   return sql`t.state = 'claimed' AND t.lease_until > clock_timestamp()
         AND NOT ${isSwitchedOff(sql`${campaign}::text`, channel)}
-        AND NOT ${isRefused(sql`t.contact_id`, channel, needsConsent, now, counted)}`
+        AND NOT ${isRefused(sql`t`, channel, needsConsent, now, counted)}`
 }
 
 /**
