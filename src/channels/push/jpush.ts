@@ -72,9 +72,9 @@ export function openJpush(settings: JpushSettings, deadline: number): PushProvid
       const known = first.kind === 'unsent' || (first.kind === 'answered' && first.status < 500)
       if (known) return classify(first)
       // Of one that it has pushed JPush says again what it said.
-      const again = await call('POST', 'v3/push', body)
-      // One that never left says nothing of the first.
-      return classify(again.kind === 'unsent' ? first : again)
+      const again = classify(await call('POST', 'v3/push', body))
+      // One that never left, or was turned away unread (the rate, our key), says nothing of the first; the next try has another cid.
+      return again.outcome === 'retry' ? classify(first) : again
     },
     check: async () => {
       const exchange = await call('GET', 'v3/push/cid?count=1&type=push')

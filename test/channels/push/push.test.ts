@@ -354,6 +354,24 @@ describe('a push', () => {
     await channel.close()
   })
 
+  it.each([
+    ['its rate is used up', json({ error: { code: 2002, message: 'limit' } }, 429)],
+    ['our key is no longer let in', json({ error: { code: 1004, message: 'auth failed' } }, 401)],
+    ['a proxy answers', json({}, 403)],
+  ])('whose answer was lost may be pushed, though the second call is turned away: %s', async (_, answer) => {
+    const { server, channel, devices, close } = await openAll()
+    const [, , jpush] = devices
+    if (!jpush) throw new Error('no device')
+    await channel.send(message([jpush]))
+    server.instead = 'hang up'
+    const before = server.reached
+    const sending = channel.send(message([jpush]))
+    await vi.waitFor(() => expect(server.reached).toBe(before + 1), { interval: 1 })
+    server.instead = answer
+    expect(await sending).toMatchObject({ outcome: 'uncertain' })
+    await close()
+  })
+
   it('waits for any device as long as it is worth, in the words of each', async () => {
     const { server, channel, devices, close } = await openAll()
     const begun = Math.floor(Date.now() / 1000)
