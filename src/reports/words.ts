@@ -87,11 +87,11 @@ export interface Speech {
   readonly timezone: string
   word(word: Word): string
   count(value: number): string
-  /** 0.081 → `8.1 %` in English, `8.1%` in Chinese. */
+  /** 0.081 → `8.1 %` in English, `8.1%` in Chinese; 0.9996 → `99.96 %`, for it is not all. */
   percent(value: number): string
   /** A difference of rates in points, with its sign: 0.052 → `+5.2`. */
   points(value: number): string
-  /** A number to at most one decimal: 4.25 → `4.3`, 2 → `2`. */
+  /** A number to at most one decimal: 4.25 → `4.3`, 2 → `2`; what is less keeps a digit, 0.025 → `0.03`. */
   plain(value: number): string
   /** A count with its sign. */
   signed(value: number): string
@@ -158,6 +158,13 @@ export function speechOf(style: {
   // than a millionth is the rounding of sums.
   const shown = (value: number, half: number, usual: Intl.NumberFormat, small: Intl.NumberFormat) =>
     Math.abs(value) < 1e-6 ? usual.format(0) : (Math.abs(value) < half ? small : usual).format(value)
+  // Nor is what would be rounded to the whole all of it: two messages of five thousand did not arrive.
+  const shareOf = (percent: number) => {
+    const missing = 100 - percent
+    if (missing < 1e-6 || missing >= 0.05) return shown(percent, 0.05, tenth, least)
+    const maximumFractionDigits = Math.ceil(-Math.log10(missing))
+    return new Intl.NumberFormat(locale, { maximumFractionDigits }).format(percent)
+  }
   const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: timezone })
   const calendar = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeZone: 'UTC' })
   const minute = new Intl.DateTimeFormat(locale, {
@@ -176,9 +183,9 @@ export function speechOf(style: {
     timezone,
     word: (word) => WORDS[word][language],
     count: (value) => shown(value, 0.5, whole, least),
-    percent: (value) => `${shown(value * 100, 0.05, tenth, least)}${language === 'en' ? ' %' : '%'}`,
+    percent: (value) => `${shareOf(value * 100)}${language === 'en' ? ' %' : '%'}`,
     points: (value) => shown(value * 100, 0.05, signedTenth, signedLeast),
-    plain: (value) => short.format(value),
+    plain: (value) => shown(value, 0.05, short, least),
     signed: (value) => shown(value, 0.5, signedWhole, signedLeast),
     money: (micros) => {
       // Amounts are whole micros: a thousandth of one is the rounding of sums.

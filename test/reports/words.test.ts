@@ -19,13 +19,28 @@ it('shows amounts below a cent with enough digits, and others to the cent', () =
 })
 
 it('rounds nothing to nought that is not: an interval from +0.3 does not hold it', () => {
-  const { count, percent, points, signed } = speechOf({ locale: 'en' })
+  const { count, percent, plain, points, signed } = speechOf({ locale: 'en' })
   expect([0.0004, -0.0004, 0.0312, 0].map(points)).toEqual(['+0.04', '-0.04', '+3.1', '0.0'])
   expect([0.3, -0.3, -0.6, 12.4, 0].map(signed)).toEqual(['+0.3', '-0.3', '-1', '+12', '0'])
   expect([-0.3, 0.3, 1234, 0].map(count)).toEqual(['-0.3', '0.3', '1,234', '0'])
   expect([0.0004, 0.031, 0].map(percent)).toEqual(['0.04 %', '3.1 %', '0.0 %'])
+  expect([0.02, 0.05, 4.25, 2, 0].map(plain)).toEqual(['0.02', '0.1', '4.3', '2', '0'])
   // What is left of sums that cancel out.
   expect([points(5e-17), signed(-5e-14), count(-5e-14)]).toEqual(['0.0', '0', '0'])
+})
+
+it('rounds nothing to the whole that is not: of five thousand, two did not arrive', () => {
+  const { percent } = speechOf({ locale: 'en' })
+  expect([0.9996, 0.99999, 0.999904, 0.9995, 0.9994].map(percent)).toEqual([
+    '99.96 %',
+    '99.999 %',
+    '99.99 %',
+    '99.95 %',
+    '99.9 %',
+  ])
+  // What is left of sums that come to the whole; and what is more than the whole is no part of it.
+  expect([1, 1 - 1e-12, 1.0004].map(percent)).toEqual(['100.0 %', '100.0 %', '100.0 %'])
+  expect(speechOf({ locale: 'zh-CN' }).percent(0.9996)).toBe('99.96%')
 })
 
 it('calls a channel from outside as it says it is called, and others as everybody does', () => {
