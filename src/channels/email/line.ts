@@ -31,6 +31,7 @@ export function openLine(host: string, port: number, patience: number): Promise<
 
 function watch(socket: Socket): Socket {
   let unasked = 0
+  let closed = false
   const line = new Duplex({
     // As a socket does: where the server ends its side, ours is ended.
     allowHalfOpen: false,
@@ -54,8 +55,10 @@ function watch(socket: Socket): Socket {
       socket.end(() => done())
     },
     destroy: (error, done) => {
+      // Closed when its socket is: before that, TLS over it says why it ended it, which nodemailer reads of a certificate.
+      if (closed) return done(error)
+      socket.once('close', () => done(error))
       socket.destroy()
-      done(error)
     },
   })
   socket.on('data', (chunk) => {
@@ -66,7 +69,10 @@ function watch(socket: Socket): Socket {
   socket.once('end', () => line.push(null))
   socket.on('error', (error) => line.destroy(error))
   // What came before its end is still to be read.
-  socket.once('close', () => socket.readableEnded || line.destroy())
+  socket.once('close', () => {
+    closed = true
+    if (!socket.readableEnded) line.destroy()
+  })
   socket.on('timeout', () => line.emit('timeout'))
   const controls = {
     setTimeout: socket.setTimeout.bind(socket),
