@@ -24,7 +24,8 @@ export interface TemplateSet {
   variables(name: string, segment?: string): TemplateVariable[]
   /** A template's texts as written, one for each locale and segment. */
   texts(name: string): WrittenTemplate[]
-  problems(): Problem[]
+  /** Of all files; with a name, of those that template is made of, in each locale and for each segment. */
+  problems(name?: string): Problem[]
   /**
    * The nearest variant: in the locale, else its language, else the workspace's first locale; in each, the
    * segment's before the general one. Undefined where there is none, or none that can be read.
@@ -48,7 +49,7 @@ export function parseTemplates(
   const { templates, layouts, partials } = sources
   const locales = options.locales ?? [...new Set(templates.flatMap(({ locale }) => locale ?? []))].sort()
   const fallback = locales[0]
-  const { problems, variables } = reviewSources(sources, locales, folder)
+  const { problems, variables, files: parts } = reviewSources(sources, locales, folder)
 
   const errors = problems.filter(({ severity }) => severity === 'error')
   const broken = new Set(errors.map(({ location }) => location.file))
@@ -134,7 +135,15 @@ export function parseTemplates(
           },
           front: Object.fromEntries([...source.front.entries].map(([key, { value }]) => [key, value])),
         })),
-    problems: () => [...problems],
+    problems: (name) => {
+      if (name === undefined) return [...problems]
+      const own = templates.filter((source) => source.name === name)
+      const made = new Set(own.flatMap((source) => [...(parts.get(source) ?? [])]))
+      // Where one is missing, the problem is of the file that is not there.
+      return problems.filter(
+        ({ location: { file } }) => made.has(file) || file.startsWith(`${folder}/${name}.`),
+      )
+    },
     find: (name, wanted) => {
       const key = `${name}\n${wanted.locale}\n${wanted.segment}`
       if (!found.has(key)) found.set(key, search(name, wanted))

@@ -1,8 +1,11 @@
 import { basename, join, resolve } from 'node:path'
 import { parseTemplates, readTemplateFiles, type TemplateSet } from '../channels/templates.ts'
+import { stepsOf } from '../config/checks/findings.ts'
+import { namesOf } from '../config/checks/texts.ts'
 import { readDocument } from '../config/documents/document.ts'
 import { findCampaigns, type LoadedCampaign, loadCampaign, overlookedCampaigns } from '../config/load.ts'
 import { nearest } from '../config/nearest-name.ts'
+import { ownTexts } from '../config/templates-index.ts'
 import { ConfigError, type Problem, WinbackError } from '../errors.ts'
 import { shown, type WorkspaceContext } from './workspace-file.ts'
 
@@ -142,6 +145,27 @@ export async function openCampaigns(
   return byName.length === 0
     ? read.campaigns
     : read.campaigns.filter(({ definition }) => byName.includes(definition.campaign))
+}
+
+/**
+ * Refuses campaigns of which a step may send a text that cannot be read: nobody would get it. What no step names may be a draft.
+ * @throws ConfigError with every such problem
+ */
+export function assertTexts(campaigns: readonly LoadedCampaign[], { set }: Templates): void {
+  const known = set.names()
+  const names = campaigns.flatMap(({ definition }) =>
+    [...stepsOf(definition)].flatMap(({ step }) =>
+      namesOf(step, known).flatMap((name) => [name, ...ownTexts(name, step.channel ?? [])]),
+    ),
+  )
+  const problems = [...new Set(names)].flatMap((name) => set.problems(name))
+  const errors = once(problems.filter(({ severity }) => severity === 'error'))
+  if (errors.length > 0) throw new ConfigError(errors)
+}
+
+/** What several files or steps share is told once. */
+export function once(problems: readonly Problem[]): Problem[] {
+  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
 }
 
 function isFile(text: string): boolean {

@@ -55,6 +55,6 @@ export interface TemplateIndex {
     readonly text: string
     readonly front: Readonly<Record<string, string>>
   }[]
-  /** What is wrong with the template files themselves. */
-  problems(): readonly Problem[]
+  /** What is wrong with the template files themselves: all, or those that one template is made of. */
+  problems(name?: string): readonly Problem[]
 }

@@ -197,6 +197,35 @@ describe('rendering', () => {
   })
 })
 
+describe('what is wrong with one template', () => {
+  it('is what is wrong with its files in each language, its layout and the partials of both', () => {
+    const broken = '{{#if contact.a}}'
+    const front = '---\nsubject: Hi\n---\n'
+    const set = parseTemplates(
+      {
+        'sound.en.hbs': `${front}{{> fine}}`,
+        'sound.fr.hbs': `${front}{{> fine}}`,
+        'own.en.hbs': `${front}Hello`,
+        'own.fr.hbs': `${front}${broken}`,
+        'framed.en.hbs': '---\nsubject: Hi\nlayout: base\n---\nHello',
+        'some.en.vip.hbs': `${front}Hello`,
+        'layouts/base.hbs': '{{{@body}}}{{> foot}}',
+        'partials/fine.hbs': 'Bye',
+        'partials/foot.hbs': '{{> nowhere}}',
+        'partials/draft.hbs': broken,
+      },
+      { locales: ['en', 'fr'] },
+    )
+    const errorsOf = (name?: string) =>
+      set.problems(name).flatMap(({ severity, location }) => (severity === 'error' ? [location.file] : []))
+    expect(errorsOf('sound')).toEqual([])
+    expect(errorsOf('own')).toEqual(['templates/own.fr.hbs'])
+    expect(errorsOf('framed')).toEqual(['templates/partials/foot.hbs'])
+    expect(errorsOf('some')).toEqual(['templates/some.en.hbs', 'templates/some.fr.hbs'])
+    expect(errorsOf()).toContain('templates/partials/draft.hbs')
+  })
+})
+
 describe('the plain text', () => {
   it('keeps paragraphs, links and lines of a table, and drops what is not for reading', () => {
     const body =

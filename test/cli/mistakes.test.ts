@@ -67,6 +67,24 @@ test('a folder or a binary file among the campaigns hides nothing else', async (
   ])
 })
 
+test('a text that a step would send and nobody could read is neither planned nor applied; a draft is nobody’s', async () => {
+  const footer = join(here.cwd, 'templates/partials/footer.en.hbs')
+  const draft = join(here.cwd, 'templates/draft.en.hbs')
+  const text = await readFile(footer, 'utf8')
+  await writeFile(draft, '---\nsubject: Soon\n---\n{{#if contact.first_name}}')
+  await writeFile(footer, `${text}{{> nowhere}}`)
+  for (const verb of [['plan'], ['apply'], ['replay', '--from', '2026-01-01', '--to', '2026-01-02']]) {
+    const { code, stderr } = await run([...verb, '--locale', 'en'], here)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/templates\/partials\/footer\.en\.hbs:\d+:\d+ +error .*no partial `nowhere`/)
+    expect(stderr).not.toContain('draft')
+  }
+  await writeFile(footer, text)
+  expect((await run(['validate'], here)).code).toBe(1)
+  expect(await run(['apply'], here)).toMatchObject({ code: 0, stdout: expect.stringContaining('version 1') })
+  await rm(draft)
+})
+
 test('a campaign’s ending is read in capitals, too, and a .txt behind it is told', async () => {
   await run(['init', 'typed', '--timezone', 'UTC'], { cwd: directory })
   const shop = join(directory, 'typed')

@@ -11,6 +11,8 @@ export interface Review {
   readonly problems: readonly Problem[]
   /** What each template reads, with its layout, partials and front matter. */
   readonly variables: ReadonlyMap<Source, readonly TemplateVariable[]>
+  /** The files each template is made of: its own, its layout's, those of the partials either takes in. */
+  readonly files: ReadonlyMap<Source, ReadonlySet<string>>
 }
 
 /** @param locales the workspace's, the first being the fallback */
@@ -22,11 +24,15 @@ export function reviewSources(sources: Sources, locales: readonly string[], fold
     partialNames: [...new Set(sources.partials.map(({ name }) => name))],
     problems: [...sources.problems],
     parsed: new Map(),
+    looked: new Set(),
   }
   const variables = new Map<Source, TemplateVariable[]>()
+  const files = new Map<Source, ReadonlySet<string>>()
   for (const source of [...sources.partials, ...sources.layouts]) readOwn(source, work)
   for (const source of sources.templates) {
+    work.looked.clear()
     variables.set(source, [...readOwn(source, work), ...readLayout(source, work)])
+    files.set(source, new Set(work.looked))
     if (lacksSubject(source)) work.problems.push(subjectMissing(source))
   }
   work.problems.push(
@@ -36,7 +42,7 @@ export function reviewSources(sources: Sources, locales: readonly string[], fold
 
   // A partial's problem shows in each text that takes it in.
   const unique = new Map(work.problems.map((problem) => [JSON.stringify(problem), problem]))
-  return { problems: [...unique.values()].sort(byPlace), variables }
+  return { problems: [...unique.values()].sort(byPlace), variables, files }
 }
 
 /** What is reviewed, and what was found so far. */
@@ -48,10 +54,13 @@ interface Work {
   readonly problems: Problem[]
   /** Undefined where a source cannot be read. */
   readonly parsed: Map<Source, PartialSource | undefined>
+  /** Files that were come to since this was emptied. */
+  readonly looked: Set<string>
 }
 
 /** A source's tree, or undefined where it cannot be read; then said once. */
-function parse(source: Source, { parsed, problems }: Work): PartialSource | undefined {
+function parse(source: Source, { parsed, problems, looked }: Work): PartialSource | undefined {
+  looked.add(source.file)
   if (parsed.has(source)) return parsed.get(source)
   const { linesBefore, body } = source.front
   const program = parseSource(body)

@@ -4,7 +4,7 @@ import { shortHash } from '../../config/inputs.ts'
 import type { LoadedCampaign } from '../../config/load.ts'
 import { WinbackError } from '../../errors.ts'
 import type { Speech } from '../../reports/words.ts'
-import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
+import { assertTexts, openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
 import { warnOfChangedOffers } from '../changed-offers.ts'
 import { filelessCampaigns, filelessText } from '../fileless.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
@@ -52,6 +52,7 @@ async function runApply(
   const templates = await openTemplates(context)
   // Everything is read, and found right, before the first version is written.
   const campaigns = await openCampaigns(context, templates, wanted)
+  assertTexts(campaigns, templates)
   if (wanted.length === 0) await warnOfOverlooked(context)
   if (plan !== undefined && campaigns.length !== 1) {
     throw new WinbackError('usage.plan', '--plan is the hash of one campaign', {

@@ -8,7 +8,7 @@ import { WinbackError } from '../../errors.ts'
 import { type Phrase, type Speech, speechOf } from '../../reports/words.ts'
 import { styleOfWorkspace } from '../../service/reporting.ts'
 import type { Desk, DraftPlan, FileProblem, KeptPlan } from '../../web/desk.ts'
-import { openCampaigns, openTemplates, readCampaigns, type Templates } from '../campaigns.ts'
+import { assertTexts, openCampaigns, openTemplates, readCampaigns, type Templates } from '../campaigns.ts'
 import { foreseenText } from '../foreseen.ts'
 import { outcomeText } from '../step-outcome.ts'
 import type { DatabaseContext } from '../workspace.ts'
@@ -31,6 +31,7 @@ export function openDesk(context: DatabaseContext): Desk {
     const templates = await openTemplates(quiet)
     const [loaded] = await openCampaigns(quiet, templates, [campaign])
     if (!loaded) throw new Error(`${campaign} was asked for and not opened`)
+    assertTexts([loaded], templates)
     return { templates, loaded }
   }
   return {
@@ -58,7 +59,7 @@ export function openDesk(context: DatabaseContext): Desk {
         })),
         problems: [
           ...((await isEdited(context.loaded)) ? [editedProblem(context)] : []),
-          ...problems.map(
+          ...[...errorsOf(templates), ...problems].map(
             ({ location, path, message, severity }): FileProblem => ({
               where: `${location.file}${location.line === undefined ? '' : `:${location.line}`}${path === '' ? '' : ` ${path}`}`,
               message,
@@ -94,6 +95,9 @@ export function openDesk(context: DatabaseContext): Desk {
       await previewOf(quiet, { campaign, step, variant: wanted.variant }, wanted),
   }
 }
+
+/** What `plan` refuses where a step sends it; of languages that fall back, `validate` tells. */
+const errorsOf = ({ set }: Templates) => set.problems().filter(({ severity }) => severity === 'error')
 
 const EDITED = 'it was edited since this process began'
 const RESTART = 'Restart `winback start` or `winback web`, then plan again.'

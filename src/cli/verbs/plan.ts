@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { speechOf } from '../../reports/words.ts'
 import { shortageWarning } from '../../service/plan/sentences.ts'
-import { openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
+import { assertTexts, openCampaigns, openTemplates, warnOfOverlooked } from '../campaigns.ts'
 import { warnOfChangedOffers } from '../changed-offers.ts'
 import { chooseLocale, sayIn } from '../locale.ts'
 import { warnOfLostMessages } from '../lost-channels.ts'
@@ -50,6 +50,7 @@ async function runPlan(
   const workspace = context.loaded.definition
   const templates = await openTemplates(context)
   const loaded = await openCampaigns(context, templates, wanted)
+  assertTexts(loaded, templates)
   if (wanted.length === 0) await warnOfOverlooked(context)
   const asOf =
     options.asOf === undefined

@@ -12,7 +12,7 @@ import { prepareRehearsal, revealActivity } from '../../service/rehearsal.ts'
 import { type ReplayResult, replay as replayCampaigns } from '../../service/replay.ts'
 import { openRuntime } from '../../service/runtime.ts'
 import { SILENT_PROVIDER, silenceChannels } from '../../service/silent.ts'
-import { openCampaigns, openTemplates } from '../campaigns.ts'
+import { assertTexts, openCampaigns, openTemplates } from '../campaigns.ts'
 import { hindranceText } from '../foreseen.ts'
 import { sayIn } from '../locale.ts'
 import { parseMoment } from '../moments.ts'
@@ -74,6 +74,7 @@ async function runReplay(
   const { from, to, step } = spanOf(options, workspace.timezone)
   const templates = await openTemplates(context)
   const campaigns = await openCampaigns(context, templates, wanted)
+  assertTexts(campaigns, templates)
   const clock = manualClock(from)
   const say = sayIn(context.output)
   const progress = context.output.progress(say('Replaying', '正在演练'))

@@ -11,7 +11,7 @@ import {
 import { doubting, type Yardstick } from '../../config/yardstick.ts'
 import { type Problem, WinbackError } from '../../errors.ts'
 import { type Speech, speechOf } from '../../reports/words.ts'
-import { asProblem, findOverlooked, gatherCampaigns, readTemplates } from '../campaigns.ts'
+import { asProblem, findOverlooked, gatherCampaigns, once, readTemplates } from '../campaigns.ts'
 import { EXIT, sourcesOf } from '../failure.ts'
 import { FAILURE_WORDS } from '../failure-words.ts'
 import { chooseLocale, type Spoken, sayIn, spoken } from '../locale.ts'
@@ -83,6 +83,7 @@ async function checkFiles(invocation: Invocation, files: readonly string[]): Pro
     workspace,
     files: read.files,
     templates: set.names().length,
+    // A template used by three campaigns is reported with each of them.
     problems: once(problems),
   }
 }
@@ -154,9 +155,4 @@ export function formatValidate(
     : say(`${found} in ${checked}`, `${checked}：${found}`)
   const problems = formatProblems(result.problems, sources, FAILURE_WORDS[speech.language])
   return result.problems.length === 0 ? verdict : `${problems}\n\n${verdict}`
-}
-
-/** A template used by three campaigns is reported with each of them. */
-function once(problems: readonly Problem[]): Problem[] {
-  return [...new Map(problems.map((problem) => [JSON.stringify(problem), problem])).values()]
 }

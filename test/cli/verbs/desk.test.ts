@@ -124,6 +124,26 @@ test('shows a step as one contact would get it, or as any would; masked unless a
   })
 })
 
+test('plans and applies no text that nobody could read, and names it among what is wrong', async () => {
+  const file = join(shop, 'templates', 'come-back.en.hbs')
+  const source = await readFile(file, 'utf8')
+  await atDesk(async (desk) => {
+    const { inputs } = await desk.plan('graded-recall')
+    await writeFile(file, `${source}{{#if contact.first_name}}`)
+    await expect(desk.plan('graded-recall')).rejects.toMatchObject({ code: 'config.invalid' })
+    await expect(desk.apply('graded-recall', { inputs, over: 1 }, 'web')).rejects.toMatchObject({
+      code: 'config.invalid',
+    })
+    const where = expect.stringMatching(/templates\/come-back\.en\.hbs:\d+$/)
+    expect((await desk.files()).problems).toContainEqual({
+      where,
+      message: expect.stringContaining('{{#if}} is closed nowhere'),
+      severity: 'error',
+    })
+    await writeFile(file, source)
+  })
+})
+
 test('plans nothing by a winback.yaml that was edited since the process began, and says so of it', async () => {
   const file = join(shop, 'winback.yaml')
   const source = await readFile(file, 'utf8')
