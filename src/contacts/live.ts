@@ -3,7 +3,7 @@ import { earlier } from '../clock.ts'
 import { lockKey } from '../database/advisory-locks.ts'
 import { execute, rows, type Session, type Transaction } from '../database/connect.ts'
 import { keepContacts } from '../database/person-locks.ts'
-import type { Call } from './calls.ts'
+import type { ApiCall } from './api-calls.ts'
 import { CARRIES, type ContactRow, mergeRows } from './contact-rows.ts'
 import { mergeContacts } from './contacts.ts'
 import { copyInto, copyText, copyTime } from './copy.ts'
@@ -37,7 +37,7 @@ export interface LiveOptions {
  */
 export async function ingestCalls(
   tx: Transaction,
-  calls: readonly Call[],
+  calls: readonly ApiCall[],
   options: LiveOptions,
 ): Promise<{ repeated: ReadonlySet<number> }> {
   const { now, hooks, workspace } = options
@@ -64,7 +64,7 @@ export async function ingestCalls(
  */
 async function claim(
   tx: Transaction,
-  calls: readonly Call[],
+  calls: readonly ApiCall[],
   now: Date,
 ): Promise<{ repeated: Set<number>; unknown: boolean }> {
   await tx.client.query(`${INGEST_TABLES};
@@ -114,7 +114,7 @@ async function claim(
 }
 
 /** The external ids that some call names and a later one renames: it would find no contact. Pure. */
-function namedAndRenamed(calls: readonly Call[]): string[] {
+function namedAndRenamed(calls: readonly ApiCall[]): string[] {
   const named = new Set<string>()
   return calls.flatMap(({ externalId, previousId }) => {
     if (previousId !== undefined) return named.has(previousId) ? [previousId] : []
@@ -127,7 +127,7 @@ function namedAndRenamed(calls: readonly Call[]): string[] {
  * An alias of a known contact under a name nobody has: one contact, two external ids. Where both are contacts already
  * they stay two; the same e-mail or phone makes them one person.
  */
-async function renameContacts(tx: Transaction, calls: readonly Call[]): Promise<void> {
+async function renameContacts(tx: Transaction, calls: readonly ApiCall[]): Promise<void> {
   const renamed = calls.filter((call) => call.previousId !== undefined && call.externalId !== null)
   if (renamed.length === 0) return
   await lockNames(tx)
@@ -157,7 +157,7 @@ async function keepNamed(tx: Transaction, externalIds: SQL): Promise<void> {
 type Times = Record<string, number>
 
 /** Applies what identify calls say, field by field the latest, and registers the apps they come from. */
-async function identify(tx: Transaction, calls: readonly Call[], options: LiveOptions): Promise<void> {
+async function identify(tx: Transaction, calls: readonly ApiCall[], options: LiveOptions): Promise<void> {
   const identities = calls
     .flatMap(({ contact, at }) => (contact ? [{ contact, at }] : []))
     .toSorted((one, other) => one.at - other.at)

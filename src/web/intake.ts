@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { Workspace } from '../config/workspace.ts'
-import type { Call } from '../contacts/calls.ts'
+import type { ApiCall } from '../contacts/api-calls.ts'
 import type { Hooks } from '../contacts/hooks.ts'
 import { ingestCalls } from '../contacts/live.ts'
 import { type Database, transaction } from '../database/connect.ts'
@@ -25,11 +25,11 @@ export interface Intake {
    * @param size characters of the request: it is held with them
    * @returns undefined, at once and with nothing recorded, while too much is under way
    */
-  take(calls: readonly Call[], size: number): Promise<Taken> | undefined
+  take(calls: readonly ApiCall[], size: number): Promise<Taken> | undefined
 }
 
 interface Request {
-  readonly calls: readonly Call[]
+  readonly calls: readonly ApiCall[]
   readonly size: number
   resolve(taken: Taken): void
   reject(error: unknown): void
@@ -104,7 +104,7 @@ function nextGroup(queue: Request[], limit: number): Request[] {
 
 /** Records a group. Should it fail as a whole, each request is tried by itself: nobody pays for another's. */
 async function settle(
-  recordAll: (calls: readonly Call[]) => Promise<ReadonlySet<number>>,
+  recordAll: (calls: readonly ApiCall[]) => Promise<ReadonlySet<number>>,
   group: readonly Request[],
 ): Promise<void> {
   try {
@@ -125,7 +125,7 @@ async function settle(
 
 async function record(
   { database, workspace, clock, hooks }: IntakeDependencies,
-  calls: readonly Call[],
+  calls: readonly ApiCall[],
   addressKey: () => Promise<string>,
 ): Promise<ReadonlySet<number>> {
   await ensurePartitions(database, 'activity', monthsWith(calls.map(({ at }) => at)))

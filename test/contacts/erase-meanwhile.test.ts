@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { beforeAll, expect, it } from 'vitest'
-import { callReader } from '../../src/contacts/calls.ts'
+import { callReader } from '../../src/contacts/api-calls.ts'
 import { recordConsents } from '../../src/contacts/consent.ts'
 import { registerDevice } from '../../src/contacts/devices.ts'
 import { findContact } from '../../src/contacts/external-ids.ts'

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { expect, it } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { callReader } from '../../src/contacts/calls.ts'
+import { callReader } from '../../src/contacts/api-calls.ts'
 import { ingestCalls } from '../../src/contacts/live.ts'
 import { lockNames } from '../../src/contacts/persons.ts'
 import { LOCKS } from '../../src/database/advisory-locks.ts'

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib'
 import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest'
 import { manualClock } from '../../src/clock.ts'
-import { type Call, callReader } from '../../src/contacts/calls.ts'
+import { type ApiCall, callReader } from '../../src/contacts/api-calls.ts'
 import type { Hooks } from '../../src/contacts/hooks.ts'
 import { connect, type Database, execute, rows, transaction } from '../../src/database/connect.ts'
 import { ingestApi } from '../../src/web/api/ingest.ts'
@@ -33,7 +33,7 @@ const open = (limits: Partial<Parameters<typeof openIntake>[1]> = {}, hooks: Hoo
     { group: 10_000, waiting: 50_000, size: 1_000_000, lanes: 1, ...limits },
   )
 
-function callOf(userId: string, messageId: string, event = 'session'): Call {
+function callOf(userId: string, messageId: string, event = 'session'): ApiCall {
   const call = callReader(
     shop.runtime.workspace,
     NOW,

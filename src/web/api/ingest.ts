@@ -1,7 +1,7 @@
 import { type Context, Hono } from 'hono'
 import type { Clock } from '../../clock.ts'
 import type { Workspace } from '../../config/workspace.ts'
-import { CALLS, type Call, callReader } from '../../contacts/calls.ts'
+import { API_CALLS, type ApiCall, callReader } from '../../contacts/api-calls.ts'
 import { parseJson } from '../../contacts/values/json.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
@@ -36,7 +36,7 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
     refuse(c, 400, 'too_large', 'the request is larger than 500 KB; send smaller batches'),
   )
   const inflate = openInflate(REQUEST_LIMIT)
-  const take = async (c: Context<Authorised>, type: (typeof CALLS)[number] | 'batch') => {
+  const take = async (c: Context<Authorised>, type: (typeof API_CALLS)[number] | 'batch') => {
     const text = await readText(c, inflate)
     const body = parsed(text, parseJson)
     if (!isObject(body)) return refuse(c, 400, 'malformed', 'expected a JSON object')
@@ -54,9 +54,9 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
     }
     return c.json({ success: true, ...(await taking) })
   }
-  const serve = (path: string, type: (typeof CALLS)[number] | 'batch') =>
+  const serve = (path: string, type: (typeof API_CALLS)[number] | 'batch') =>
     api.post(`/v1/${path}`, requireScope(keys, 'events:write'), limited, (c) => take(c, type))
-  for (const call of CALLS) serve(call, call)
+  for (const call of API_CALLS) serve(call, call)
   for (const path of LISTS) serve(path, 'batch')
   return api
 }
@@ -67,10 +67,10 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 /** The calls of a request, or what is wrong with the first that is. */
 function readCalls(
-  type: (typeof CALLS)[number] | 'batch',
+  type: (typeof API_CALLS)[number] | 'batch',
   body: Readonly<Record<string, unknown>>,
   read: ReturnType<typeof callReader>,
-): Call[] | string {
+): ApiCall[] | string {
   if (type !== 'batch') {
     const call = read(body, type)
     return typeof call === 'string' ? call : [call]
@@ -78,7 +78,7 @@ function readCalls(
   const { batch } = body
   if (!Array.isArray(batch) || batch.length === 0) return 'batch: expected a list with one event at least'
   if (batch.length > BATCH_LIMIT) return `batch: more than ${BATCH_LIMIT} events`
-  const calls: Call[] = []
+  const calls: ApiCall[] = []
   for (const [place, raw] of batch.entries()) {
     const call = read(raw, undefined)
     if (typeof call === 'string') return `batch[${place}]: ${call}`

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { CALLS } from '../../contacts/calls.ts'
+import { API_CALLS } from '../../contacts/api-calls.ts'
 import { DEVICE_PROVIDERS } from '../../contacts/devices.ts'
 
 // Requests whose reader is not a schema: events are read by hand, for speed and for Segment's looseness, and devices
@@ -34,11 +34,11 @@ export const events = {
   screen: z.looseObject({ ...common, name: z.string().optional(), properties: things.optional() }),
   group: z.looseObject({ ...common, groupId: id, traits: things.optional() }),
   alias: z.looseObject({ ...common, previousId: id.describe('The id the contact had before') }),
-} satisfies Record<(typeof CALLS)[number], z.ZodType>
+} satisfies Record<(typeof API_CALLS)[number], z.ZodType>
 
 export const batch = z.looseObject({
   batch: z
-    .array(z.looseObject({ type: z.enum(CALLS), ...common }))
+    .array(z.looseObject({ type: z.enum(API_CALLS), ...common }))
     .min(1)
     .max(5000)
     .describe('Taken whole or not at all'),

@@ -14,11 +14,11 @@ import { jsonText, unstorable } from './values/text.ts'
 // One call of the events API, in the shape of Segment's: read, checked and named as ours, or refused with the reason.
 // Nothing that this lets through can fail in the database.
 
-export const CALLS = ['identify', 'track', 'page', 'screen', 'group', 'alias'] as const
-export type CallType = (typeof CALLS)[number]
+export const API_CALLS = ['identify', 'track', 'page', 'screen', 'group', 'alias'] as const
+export type CallType = (typeof API_CALLS)[number]
 
 /** What a call says. */
-export interface Call {
+export interface ApiCall {
   /** The sender's, or a random one. */
   readonly messageId: string
   readonly externalId: string | null
@@ -53,7 +53,7 @@ const CALL_LIMIT = 32 * 1024
 /** A year's history makes twelve partitions: nothing goes back further than a generation. */
 const EARLIEST = Date.UTC(2000, 0, 1)
 
-export type CallReader = (raw: unknown, type: string | undefined) => Call | string
+export type CallReader = (raw: unknown, type: string | undefined) => ApiCall | string
 
 /**
  * Reads the calls of one request.
@@ -86,7 +86,7 @@ export function callReader(rules: CallRules, now: Date, sentAt: unknown): CallRe
     if (Buffer.byteLength(whole.text) > CALL_LIMIT) return 'the event is larger than 32 KB'
     const type = given ?? raw.type
     if (typeof type !== 'string' || !isCallType(type)) {
-      return `type: expected one of ${CALLS.join(', ')}, found ${JSON.stringify(type)?.slice(0, 50)}`
+      return `type: expected one of ${API_CALLS.join(', ')}, found ${JSON.stringify(type)?.slice(0, 50)}`
     }
     const externalId = whoseOf('userId', raw.userId)
     if (typeof externalId === 'object' && externalId !== null) return externalId.problem
@@ -138,7 +138,7 @@ function eventOf(
   raw: Record<string, unknown>,
   nameOf: (theirs: string) => string,
   currency: string,
-): NonNullable<Call['event']> | string {
+): NonNullable<ApiCall['event']> | string {
   let properties = raw[call === 'group' ? 'traits' : 'properties'] ?? {}
   if (!isObject(properties)) return `${call === 'group' ? 'traits' : 'properties'}: expected a JSON object`
   let type: string = call
@@ -215,7 +215,7 @@ function traitsReader(
 }
 
 function isCallType(text: string): text is CallType {
-  return (CALLS as readonly string[]).includes(text)
+  return (API_CALLS as readonly string[]).includes(text)
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
