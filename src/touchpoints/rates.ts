@@ -12,21 +12,23 @@ import {
 } from '../database/connect.ts'
 import { localDay } from './guards/windows.ts'
 
-// How fast a channel may send, over all workers: a bucket of tokens for the provider's rate, and a number a day while
+// How fast a channel may send, over all workers: so many within a span for the provider's rate, and a number a day while
 // a dormant list is warmed up or a breaker is tried again. Taken where batches are queued, so that what has to wait waits
 // in `planned`, where pauses and priority act.
 
 /** Messages a day while a breaker that has opened is tried again. */
 const TRIAL = 200
 /**
- * Seconds by which clocks of processes may differ. A bucket that was filled later than that was filled by a clock that has been
- * put right since, and would give nothing until that time has come.
+ * Seconds by which clocks of processes may differ. A span that begins later than that was begun by a clock that has been put
+ * right since, and would give nothing until that time has come.
  */
 const APART = 300
 
 /** What a channel's row remembers. */
 interface Bucket {
+  /** What is taken of the rate in its span, below nought: whatever is given back is added, and no rate need be known for it. */
   readonly tokens: number
+  /** When the span began: with the first that was taken once the one before was over. */
   readonly refilledAt: Date
   /** Local day of the workspace, and what was taken in it. */
   readonly day: string
@@ -70,16 +72,21 @@ function takeFrom(
   wanted: number,
 ): { allowed: number; bucket: Bucket } {
   const taken = bucket.day === day ? bucket.taken : 0
-  const elapsed = Math.max(0, (now.getTime() - bucket.refilledAt.getTime()) / 1000)
-  const tokens = rate ? Math.min(rate.count, bucket.tokens + (elapsed * rate.count) / rate.per) : 0
   const room = daily === null ? wanted : Math.max(0, daily - taken)
-  const allowed = Math.min(wanted, room, rate ? Math.floor(tokens) : wanted)
-  // A clock that is a little behind another process's takes nothing back.
-  const ahead = bucket.refilledAt > now && bucket.refilledAt <= later(now, APART)
-  const refilledAt = ahead ? bucket.refilledAt : now
+  // What was taken comes back at once when the span is over: bit by bit, a rate of so many a day gave twice as many on its first.
+  const over = !rate || later(bucket.refilledAt, rate.per) <= now
+  // One that was begun by a wrong clock begins anew, with what is taken of it.
+  const wrong = bucket.refilledAt > later(now, APART)
+  const tokens = over ? 0 : Math.min(0, bucket.tokens)
+  const allowed = Math.min(wanted, room, rate ? Math.max(0, rate.count + tokens) : wanted)
   return {
     allowed,
-    bucket: { tokens: tokens - (rate ? allowed : 0), refilledAt, day, taken: taken + allowed },
+    bucket: {
+      tokens: tokens - (rate ? allowed : 0),
+      refilledAt: (over && allowed > 0) || wrong ? now : bucket.refilledAt,
+      day,
+      taken: taken + allowed,
+    },
   }
 }
 
@@ -129,10 +136,11 @@ export async function takeRate(
       today,
       found.map((row) => row.day),
     )
-    const places = found.map(({ channel, tokens, ...row }) => {
-      const limits = limitsOn(rates, channel, today)
-      return { channel, limits, bucket: { ...row, tokens: tokens ?? limits.rate?.count ?? 0 } }
-    })
+    const places = found.map(({ channel, ...bucket }) => ({
+      channel,
+      limits: limitsOn(rates, channel, today),
+      bucket,
+    }))
     const allowed = places.reduce(
       (most, { bucket, limits }) => takeFrom(bucket, limits, now, day, most).allowed,
       wanted,
@@ -144,8 +152,8 @@ export async function takeRate(
   })
 }
 
-/** A channel's row as it is read: without tokens, it was made just now, and is full. */
-type FoundBucket = Omit<Bucket, 'tokens'> & { readonly channel: string; readonly tokens: number | null }
+/** A channel's row as it is read. */
+type FoundBucket = Bucket & { readonly channel: string }
 
 /** Locks the rows of channels, in order, made where there is none, with the places in them that were freed since. */
 async function lockBuckets(
@@ -158,7 +166,7 @@ async function lockBuckets(
   await execute(
     tx,
     sql`INSERT INTO send_rates (channel, tokens, refilled_at, day, taken)
-      SELECT channel, NULL, ${now}, ${today}::date, 0 FROM unnest(${named}) AS k(channel)
+      SELECT channel, 0, ${now}, ${today}::date, 0 FROM unnest(${named}) AS k(channel)
       ORDER BY channel ON CONFLICT DO NOTHING`,
   )
   return await rows<FoundBucket>(
@@ -170,7 +178,7 @@ async function lockBuckets(
       DELETE FROM freed_places f USING locked l WHERE f.channel = l.channel
       RETURNING f.channel, f.places, CASE WHEN f.day = l.day THEN f.places ELSE 0 END AS of_day
     )
-    SELECT l.channel, l.tokens + coalesce(f.places, 0) AS tokens, l.refilled_at AS "refilledAt", l.day::text,
+    SELECT l.channel, coalesce(l.tokens, 0) + coalesce(f.places, 0) AS tokens, l.refilled_at AS "refilledAt", l.day::text,
       greatest(0, l.taken - coalesce(f.of_day, 0))::int AS taken
     FROM locked l LEFT JOIN (
       SELECT channel, sum(places) AS places, sum(of_day) AS of_day FROM freed GROUP BY channel) f USING (channel)

@@ -72,18 +72,18 @@ async function linesOf(real: Real, { touches, grants }: Seen, now: number): Prom
   }
 }
 
-/** How many mails the bucket would give at this moment, parts of one included. */
+/** How many mails the rate would give at this moment. */
 async function readPlaces(real: Real, now: number): Promise<number> {
-  const [found] = await rows<{ tokens: number; at: Date }>(
+  const [found] = await rows<{ taken: number; at: Date }>(
     real.shop.database,
-    sql`SELECT tokens + (SELECT coalesce(sum(places), 0) FROM freed_places WHERE channel = 'email') AS tokens,
+    sql`SELECT -tokens - (SELECT coalesce(sum(places), 0) FROM freed_places WHERE channel = 'email') AS taken,
         refilled_at AS at FROM send_rates WHERE channel = 'email'`,
   )
-  return found ? filled({ tokens: found.tokens, at: found.at.getTime() }, now) : RATE.count
+  return found ? left({ taken: found.taken, at: found.at.getTime() }, now) : RATE.count
 }
 
-const filled = ({ tokens, at }: { readonly tokens: number; readonly at: number }, now: number) =>
-  Math.min(RATE.count, tokens + ((now - at) * RATE.count) / RATE.per)
+const left = ({ taken, at }: { readonly taken: number; readonly at: number }, now: number) =>
+  RATE.count - (now - at >= RATE.per ? 0 : Math.max(0, taken))
 
 function linesOfModel(model: Model): Lines {
   const { episodes, holds, bucket, now } = model
@@ -120,6 +120,6 @@ function linesOfModel(model: Model): Lines {
       `held spend ${held('spend')}`,
       `held liability ${held('liability')}`,
     ],
-    rate: [`${bucket ? filled(bucket, now) : RATE.count} places`],
+    rate: [`${bucket ? left(bucket, now) : RATE.count} places`],
   }
 }

@@ -146,8 +146,8 @@ export interface Model {
   readonly holds: Map<number, { readonly spend: number; readonly liability: number }>
   /** Batches under way, by worker. */
   readonly taken: Map<number, Taken>
-  /** Mails that may go at once, and when that was so; null before the first. */
-  bucket: { tokens: number; at: number } | null
+  /** Mails that were taken of the provider's rate in its span, and when that began; null before the first. */
+  bucket: { taken: number; at: number } | null
   /** What was spent, when and by which campaign. */
   readonly bookings: { campaign: CampaignName; at: number; amount: number }[]
   /** How often batches came to which verdict: `go`, why it waits, or why it ended. */
@@ -227,7 +227,7 @@ export const isRated = ({ step }: Touch) => step.channels.includes('email')
 /** It is taken from the queue, or from a worker: its place in the provider's rate is there for others. */
 export function freePlace(model: Model, touch: Touch): void {
   if ((touch.state !== 'queued' && touch.state !== 'claimed') || !isRated(touch)) return
-  if (model.bucket) model.bucket.tokens += 1
+  if (model.bucket) model.bucket.taken -= 1
   const taken = model.taken.get(touch.holder)
   if (taken) taken.places -= 1
 }

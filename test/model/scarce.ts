@@ -213,16 +213,13 @@ function shortOf(
 // ── what the provider takes ─────────────────────────────────────────────────────────────────────────
 
 /** How many mails a dispatcher may take now, in all processes together. */
-export function refill(model: Model): number {
-  const { bucket, now } = model
-  const tokens = bucket
-    ? Math.min(RATE.count, bucket.tokens + ((now - bucket.at) * RATE.count) / RATE.per)
-    : RATE.count
-  model.bucket = { tokens, at: now }
-  return Math.floor(tokens)
+export function roomNow({ bucket, now }: Model): number {
+  return bucket && now - bucket.at < RATE.per ? Math.max(0, RATE.count - Math.max(0, bucket.taken)) : RATE.count
 }
 
 /** Takes for a batch, or gives back. @param count less than nothing where it is given back */
 export function takePlaces(model: Model, count: number): void {
-  if (model.bucket) model.bucket.tokens -= count
+  const { bucket, now } = model
+  if (count > 0 && (!bucket || now - bucket.at >= RATE.per)) model.bucket = { taken: count, at: now }
+  else if (bucket) bucket.taken = (count > 0 ? Math.max(0, bucket.taken) : bucket.taken) + count
 }

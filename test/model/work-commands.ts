@@ -7,7 +7,7 @@ import { due } from './judging.ts'
 import { type Batched, isRated, type Mode, type Model, type Placed } from './model.ts'
 import { refused } from './promises.ts'
 import { anotherWorker, type Real, readTouches } from './real.ts'
-import { refill, takePlaces } from './scarce.ts'
+import { roomNow, takePlaces } from './scarce.ts'
 
 // Work that goes well, or is refused in order: what is due is dispatched as fast as the provider takes it, and batches are
 // worked through by workers that live.
@@ -38,7 +38,7 @@ export async function dispatch(
     })
   await Promise.all(Array.from({ length: dispatchers }, look))
   const places = await placesOf(model, real, batches)
-  const room = refill(model)
+  const room = roomNow(model)
   const rated = [...places.values()].filter(({ touch }) => isRated(touch)).length
   expect(rated).toBeLessThanOrEqual(room)
   takePlaces(model, rated)

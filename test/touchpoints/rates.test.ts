@@ -42,15 +42,32 @@ async function work(pipeline: Pipeline, rates: ReturnType<typeof openRates>): Pr
 }
 
 describe('a provider’s rate', () => {
-  it('is a bucket that fills again', async () => {
+  it('is so many within its span, and again as many once that is over', async () => {
     const pipeline = await open(50)
     const rates = openRates('UTC', { email: channelRate.parse({ at_most: '10 per 1s' }) })
     expect(await work(pipeline, rates)).toBe(10)
     expect(await work(pipeline, rates)).toBe(0)
     wait(pipeline, 0.5)
-    expect(await work(pipeline, rates)).toBe(5)
+    expect(await work(pipeline, rates)).toBe(0)
+    wait(pipeline, 0.5)
+    expect(await work(pipeline, rates)).toBe(10)
     wait(pipeline, 3600)
     expect(await work(pipeline, rates)).toBe(10)
+  })
+
+  it('of so many a day is no more on any, however often it is looked, and what is raised goes at once', async () => {
+    const pipeline = await open(60)
+    const daily = (most: number) =>
+      openRates('UTC', { email: channelRate.parse({ at_most: `${most} per day` }) })
+    const sent: number[] = []
+    for (let hour = 0; hour < 24; hour += 1) {
+      sent.push(await work(pipeline, daily(20)))
+      wait(pipeline, 3600)
+    }
+    expect(sent).toEqual([20, ...Array.from({ length: 23 }, () => 0)])
+    expect(await work(pipeline, daily(20))).toBe(20)
+    expect(await work(pipeline, daily(25))).toBe(5)
+    expect(await work(pipeline, daily(10))).toBe(0)
   })
 
   it('goes on when a clock that was ahead has been put right, and is no larger where two differ a little', async () => {
@@ -68,7 +85,9 @@ describe('a provider’s rate', () => {
     wait(pipeline, -4)
     expect(await work(pipeline, rates)).toBe(0)
     wait(pipeline, 4.5)
-    expect(await work(pipeline, rates)).toBe(5)
+    expect(await work(pipeline, rates)).toBe(0)
+    wait(pipeline, 0.5)
+    expect(await work(pipeline, rates)).toBe(10)
   })
 
   it('is not gone beyond by what the provider turns away: it was asked all the same', async () => {
@@ -83,8 +102,8 @@ describe('a provider’s rate', () => {
     const rates = openRates('UTC', { email: channelRate.parse({ at_most: '10 per 1s' }) })
     expect(await work(pipeline, rates)).toBe(10)
     expect(await work(pipeline, rates)).toBe(0)
-    wait(pipeline, 0.5)
-    expect(await work(pipeline, rates)).toBe(5)
+    wait(pipeline, 1)
+    expect(await work(pipeline, rates)).toBe(10)
   })
 
   it('is given back for what the guards hold back', async () => {

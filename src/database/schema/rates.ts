@@ -2,10 +2,10 @@ import { sql } from 'drizzle-orm'
 import { check, date, doublePrecision, index, integer, pgTable, text } from 'drizzle-orm/pg-core'
 import { at } from './columns.ts'
 
-/** What may still be queued on a channel, over all processes: tokens of its rate, and the number of the day. */
+/** What was queued on a channel, over all processes: of its rate, and of the number of the day. */
 export const sendRates = pgTable('send_rates', {
   channel: text('channel').primaryKey(),
-  /** Null until the first look: the bucket is full then. */
+  /** What is taken of the rate since `refilled_at`, below nought. */
   tokens: doublePrecision('tokens'),
   refilledAt: at('refilled_at').notNull(),
   day: date('day').notNull(),

@@ -419,7 +419,7 @@ describe('a channel whose provider is away', () => {
       pipeline.database,
       sql`SELECT tokens, taken, (SELECT count(*) FROM budget_holds) AS held FROM send_rates`,
     )
-    expect(left).toEqual({ tokens: 100, taken: 0, held: 0 })
+    expect(left).toEqual({ tokens: 0, taken: 0, held: 0 })
     expect(await rows(pipeline.database, sql`SELECT FROM ledger`)).toEqual([])
   })
 
