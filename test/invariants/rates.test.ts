@@ -47,7 +47,8 @@ it('a warm-up’s day and a provider’s rate are one for all processes', async 
     const gone = () => rows(database, sql`SELECT FROM touchpoint_records WHERE state = 'sent'`)
     await eventually('they are sent', gone, (records) => records.length >= sent)
     // Each look writes what it has left.
-    const look = async () => (await rows<{ by: string }>(database, sql`SELECT xmin::text AS by FROM send_rates`))[0]?.by
+    const look = async () =>
+      (await rows<{ by: string }>(database, sql`SELECT xmin::text AS by FROM send_rates`))[0]?.by
     const by = await look()
     await eventually('the dispatchers look again', look, (later) => later !== by)
     expect(

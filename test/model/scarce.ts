@@ -214,7 +214,9 @@ function shortOf(
 
 /** How many mails a dispatcher may take now, in all processes together. */
 export function roomNow({ bucket, now }: Model): number {
-  return bucket && now - bucket.at < RATE.per ? Math.max(0, RATE.count - Math.max(0, bucket.taken)) : RATE.count
+  return bucket && now - bucket.at < RATE.per
+    ? Math.max(0, RATE.count - Math.max(0, bucket.taken))
+    : RATE.count
 }
 
 /** Takes for a batch, or gives back. @param count less than nothing where it is given back */
