@@ -117,6 +117,9 @@ export async function openCampaigns(
   const read = await readCampaigns(context, templates, files)
   const errors = read.problems.filter((problem) => problem.severity === 'error')
   const named = (name: string) => read.campaigns.find((campaign) => campaign.definition.campaign === name)
+  // Which of two is meant, nobody can tell.
+  const doubled = twice(read.campaigns).filter(({ found = '' }) => byName.includes(found))
+  if (doubled.length > 0) throw new ConfigError(doubled)
   // A campaign that was not asked for may be broken; one that was asked for may be among the broken.
   const missing = byName.filter((name) => !named(name))
   if (errors.length > 0 && (wanted.length === 0 || byFile.length > 0 || missing.length > 0)) {

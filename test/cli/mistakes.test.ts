@@ -9,6 +9,11 @@ import { type CliShop, openCliShop, run } from './command.ts'
 
 // What a newcomer does wrong, and what is said then.
 
+/** What a verb asks for beside the campaigns. */
+const SPAN: Readonly<Record<string, readonly string[]>> = {
+  replay: ['--from', '2026-01-01', '--to', '2026-01-02'],
+}
+
 let directory: string
 let database: Database
 let here: CliShop['here']
@@ -73,8 +78,8 @@ test('a text that a step would send and nobody could read is neither planned nor
   const text = await readFile(footer, 'utf8')
   await writeFile(draft, '---\nsubject: Soon\n---\n{{#if contact.first_name}}')
   await writeFile(footer, `${text}{{> nowhere}}`)
-  for (const verb of [['plan'], ['apply'], ['replay', '--from', '2026-01-01', '--to', '2026-01-02']]) {
-    const { code, stderr } = await run([...verb, '--locale', 'en'], here)
+  for (const verb of ['plan', 'apply', 'replay']) {
+    const { code, stderr } = await run([verb, '--locale', 'en', ...(SPAN[verb] ?? [])], here)
     expect(code).toBe(1)
     expect(stderr).toMatch(/templates\/partials\/footer\.en\.hbs:\d+:\d+ +error .*no partial `nowhere`/)
     expect(stderr).not.toContain('draft')
@@ -83,6 +88,20 @@ test('a text that a step would send and nobody could read is neither planned nor
   expect((await run(['validate'], here)).code).toBe(1)
   expect(await run(['apply'], here)).toMatchObject({ code: 0, stdout: expect.stringContaining('version 1') })
   await rm(draft)
+})
+
+test('a campaign of which a copy lies beside it is not applied by its name, for nobody knows which is meant', async () => {
+  const copy = join(here.cwd, 'campaigns/graded-recall-old.yaml')
+  const text = await readFile(join(here.cwd, 'campaigns/graded-recall.yaml'), 'utf8')
+  await writeFile(copy, text.replace('title: ', 'title: Old '))
+  for (const verb of ['plan', 'apply', 'replay']) {
+    const { code, stdout, stderr } = await run([verb, 'graded-recall', ...(SPAN[verb] ?? [])], here)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/\.yaml is named `graded-recall` too/)
+  }
+  // Whoever names a file has said which.
+  expect((await run(['plan', 'campaigns/graded-recall-old.yaml'], here)).stdout).toContain('Old ')
+  await rm(copy)
 })
 
 test('a campaign’s ending is read in capitals, too, and a .txt behind it is told', async () => {
