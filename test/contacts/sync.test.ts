@@ -271,6 +271,27 @@ describe('contacts', () => {
     expect(await other.run('customers')).toMatchObject({ because: 'changed', rows: 2, unchanged: 2 })
   })
 
+  it('are read again from the start when an attribute they fill is declared anew, or as another type', async () => {
+    await customer('a', 3000)
+    await customer('b', 10)
+    const declaring = (attributes: string) =>
+      openSyncing({
+        database: target,
+        clock,
+        shop: shop.url,
+        source: SYNC.replace('attributes: { first_name: string, points: number, vip: bool }', attributes),
+      })
+    const wrong = await declaring('attributes: { first_name: number, points: number }')
+    expect(await wrong.run('customers')).toMatchObject({ rejected: 2 })
+    expect(await syncing.run('customers')).toMatchObject({ because: 'changed', rows: 2, inserted: 2 })
+    const kept = await declaring(
+      'attributes: { seats: number, vip: bool, points: { type: number, fresh: 7d }, first_name: string }',
+    )
+    const again = await kept.run('customers')
+    expect(again).toMatchObject({ rows: 1 })
+    expect(again.because).toBeUndefined()
+  })
+
   it('of two at a time, one says that the other is at it', async () => {
     await customer('a', 10)
     const other = await target.client.connect()

@@ -134,8 +134,8 @@ const BECAUSE: Phrases<NonNullable<SyncSummary['because']>> = {
   first: { en: 'read everything: it is the first time', 'zh-CN': '已全部读取：首次同步' },
   full: { en: 'read everything, as asked', 'zh-CN': '已按要求全部读取' },
   changed: {
-    en: 'read everything again: the query, its mapping or its database is another one',
-    'zh-CN': '已重新全部读取：查询、字段映射或数据库有变化',
+    en: 'read everything again: the query, its mapping, an attribute it fills or its database is another one',
+    'zh-CN': '已重新全部读取：查询、字段映射、所填属性或数据库有变化',
   },
 }
 

@@ -37,7 +37,10 @@ export async function readState(session: Session, name: string): Promise<SyncSta
   return { fingerprint, readAt, position: cursor === null || type === null ? undefined : { cursor, type } }
 }
 
-/** Another query, another mapping or another type of cursor begins from the start: what was read, was read differently. */
+/**
+ * Another query, another mapping, another type of cursor or of an attribute begins from the start: what was read, was read
+ * differently.
+ */
 export function beginningOf(
   state: SyncState | undefined,
   wanted: { readonly fingerprint: string; readonly cursorType: string; readonly full: boolean },
@@ -51,12 +54,19 @@ export function beginningOf(
   return position ? { from: position, because: undefined } : { from: undefined, because: 'first' }
 }
 
-/** A hash over what is read and what it is read as; neither the password nor the schedule changes it. */
-export function fingerprintOf(settings: SyncSettings, place: string): string {
+/**
+ * A hash over what is read and what it is read as; neither the password nor the schedule changes it.
+ * @param filled the attributes it fills, each with its type
+ */
+export function fingerprintOf(
+  settings: SyncSettings,
+  place: string,
+  filled: Readonly<Record<string, string>>,
+): string {
   const { kind, query, cursor, key, fields, set, timezone } = settings
   const sorted = (record: Readonly<Record<string, string>>) => Object.entries(record).toSorted()
   const said = [place, kind, query, cursor, key ?? null, sorted(fields), sorted(set), timezone]
-  return hash('sha256', JSON.stringify(said))
+  return hash('sha256', JSON.stringify([...said, ...sorted(filled)]))
 }
 
 /** Keeps how far the sync has come; without a position, that it has begun. */

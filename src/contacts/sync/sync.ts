@@ -8,6 +8,7 @@ import { settingsOf } from '../../database/migrate.ts'
 import { ensurePartitionsWithin } from '../../database/partitions.ts'
 import { WinbackError } from '../../errors.ts'
 import { prepareActivityImport } from '../activity.ts'
+import type { Attributes } from '../contact-rows.ts'
 import type { ImportWorkspace } from '../files/file-import.ts'
 import { settledOn } from '../files/lanes.ts'
 import { noRows, type RowCounts } from '../files/row-counts.ts'
@@ -118,7 +119,7 @@ async function pull(pulling: Pulling): Promise<void> {
   try {
     summary.place = source.place
     const bound = bind(source, pulling)
-    const fingerprint = fingerprintOf(settings, source.place)
+    const fingerprint = fingerprintOf(settings, source.place, filledBy(bound, options.workspace.attributes))
     const { from, because } = beginningOf(await readState(database, where.name), {
       fingerprint,
       cursorType: bound.cursor.type,
@@ -168,6 +169,12 @@ function bind(source: Source, { settings, options }: Pulling): BoundColumns {
     throw columnProblems(where, [{ path: ['overlap'], message: trouble, names: [] }])
   }
   return bound
+}
+
+/** The attributes that a query fills, each with its type. */
+function filledBy({ getters }: BoundColumns, attributes: Attributes): Record<string, string> {
+  const filled = Object.entries(attributes).filter(([name]) => getters.has(`attributes.${name}`))
+  return Object.fromEntries(filled.map(([name, { type }]) => [name, type]))
 }
 
 function openWriter(
