@@ -11,6 +11,7 @@ import { countErased } from './privacy/erased.ts'
 import { makeUnknown } from './unknown-ids.ts'
 import { type MomentReading, pastMoment } from './values/dates.ts'
 import { unstorable } from './values/text.ts'
+import { yesOrNo } from './values/yes-or-no.ts'
 
 // What another system knew before Winback came: whom it wrote to, and who agreed to what. Both are kept as they were,
 // under the time they happened at.
@@ -43,27 +44,17 @@ export interface ConsentRow extends Omit<ConsentRecord, 'contactId'> {
 export type MigratedLimits = MomentReading & { readonly channels: readonly string[] }
 
 /**
- * The words of other systems for a decision; spaces and hyphens are underscores. Those that say neither (`never_subscribed`,
- * `pending`, `cleaned`) are not among them.
+ * The words of other systems for a decision, beside yes and no; spaces and hyphens are underscores. Those that say neither
+ * (`never_subscribed`, `pending`, `cleaned`) are not among them.
  */
 const DECISIONS: Readonly<Record<ConsentRecord['decision'], readonly string[]>> = {
-  given: ['given', 'granted', 'yes', 'y', 'true', '1', 'subscribed', 'opt_in', 'opted_in', 'optin'],
-  withdrawn: [
-    'withdrawn',
-    'revoked',
-    'denied',
-    'no',
-    'n',
-    'false',
-    '0',
-    'unsubscribed',
-    'opt_out',
-    'opted_out',
-    'optout',
-  ],
+  given: ['given', 'granted', 'subscribed', 'opt_in', 'opted_in', 'optin'],
+  withdrawn: ['withdrawn', 'revoked', 'denied', 'unsubscribed', 'opt_out', 'opted_out', 'optout'],
 }
 
 function decisionOf(said: string): ConsentRecord['decision'] | undefined {
+  const agreed = yesOrNo(said)
+  if (agreed !== undefined) return agreed ? 'given' : 'withdrawn'
   const word = said.toLowerCase().replace(/[\s-]+/g, '_')
   return (['given', 'withdrawn'] as const).find((decision) => DECISIONS[decision].includes(word))
 }

@@ -125,6 +125,19 @@ it('reads a decision in the words of other systems, and guesses none', async () 
   ])
 })
 
+it('reads a decision as a spreadsheet writes yes and no in its language, and psql', async () => {
+  const database = await emptiedDatabase()
+  const words = ['WAHR', 'FALSCH', 'Oui', 'non', '是', '否', 't', 'f']
+  const lines = words.map((word, n) => `u${n},email,${word},2026-01-01`)
+  const path = file('booleans.csv', `external_id,channel,decision,decided_at\n${lines.join('\n')}\n`)
+  expect(await importConsents(database, path, options())).toMatchObject({ inserted: 8, rejected: 0 })
+  const kept = await rows(
+    database,
+    sql`SELECT external_id AS id, decision FROM consents JOIN contacts USING (contact_id) ORDER BY external_id`,
+  )
+  expect(kept).toEqual(words.map((_, n) => ({ id: `u${n}`, decision: n % 2 === 0 ? 'given' : 'withdrawn' })))
+})
+
 it('takes an empty cell for nobody’s consent, and every row of a list of those who agreed for one', async () => {
   const database = await emptiedDatabase()
   const asked = file(
