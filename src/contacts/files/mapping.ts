@@ -97,8 +97,8 @@ export interface Binding {
 }
 
 /**
- * Binds a mapping to a file. Columns that are called like a field are taken for it unless the mapping says otherwise;
- * the rest is left alone.
+ * Binds a mapping to a file. Columns that are called like a field are taken for it unless the mapping takes them for
+ * another than `external_id`; the rest is left alone.
  * @throws WinbackError `import.mapping` naming the column or field that does not exist, or that is required
  */
 export function bindFields(
@@ -122,7 +122,12 @@ export function bindFields(
   let highest = 0
   const read = new Map<number, string>()
   const named = Object.entries(mapping.fields ?? {}).map(([name, column]) => [known(name), column] as const)
-  const used = new Set(named.flatMap(([, column]) => columnsOf(column, header).map(String)))
+  // A column that tells who somebody is stays what it is called: who is known by their e-mail has that e-mail.
+  const used = new Set(
+    named.flatMap(([field, column]) =>
+      field === 'external_id' ? [] : columnsOf(column, header).map(String),
+    ),
+  )
   const chosen = new Map([
     ...defaultFields(fields, header, csv).filter(([, column]) => !used.has(column)),
     ...named,

@@ -38,3 +38,31 @@ describe('a value of two columns', () => {
     expect(() => read('2+x')).toThrow('column "x" for occurred_at is not a number')
   })
 })
+
+describe('a column that the mapping names', () => {
+  const contacts = (header: readonly string[] | undefined, csv: boolean): Binding => ({
+    fields: ['external_id', 'email', 'phone', 'attributes.name'],
+    required: ['external_id'],
+    header,
+    csv,
+    file: 'people.csv',
+  })
+  const header = ['email', 'phone', 'name']
+
+  it('is read as what it is called, too, where it tells who somebody is', () => {
+    const { getters } = bindFields({ fields: { external_id: 'email' } }, contacts(header, true))
+    const row = ['li@shop.example', '', 'Li']
+    expect(getters.get('external_id')?.(row)).toBe('li@shop.example')
+    expect(getters.get('email')?.(row)).toBe('li@shop.example')
+    const lines = bindFields({ fields: { external_id: 'email' } }, contacts(undefined, false))
+    expect(lines.getters.get('email')?.({ email: 'li@shop.example' })).toBe('li@shop.example')
+  })
+
+  it('is read as nothing else where it is another field', () => {
+    const { getters } = bindFields(
+      { fields: { external_id: 'phone', name: 'email' } },
+      contacts(header, true),
+    )
+    expect([...getters.keys()].toSorted()).toEqual(['attributes.name', 'external_id', 'phone'])
+  })
+})
