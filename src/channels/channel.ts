@@ -276,7 +276,9 @@ export interface Doubt<Address> {
   readonly installation?: string
   readonly address: Address
   readonly providerId: string | null
-  /** When the doubt was recorded; the send began at most a lease before. */
+  /** The message was planned for then: its send began no earlier. */
+  readonly plannedFor: Date
+  /** When the doubt was recorded: long after its send where its worker was killed and nobody was there to find that. */
   readonly since: Date
 }
 

@@ -302,7 +302,10 @@ export function describeChannel<Settings, Address, Content>(
         const from = (module.address === 'email' ? email : phone) ?? ''
         const at = new Date()
         const reply = { from, text: 'STOP', optOut: true, eventId: 'r-1', at }
-        const doubt = { contactId, touchpointId: 1, address: addressed(channel), providerId: null, since: at }
+        const doubt = {
+          ...{ contactId, touchpointId: 1, address: addressed(channel), providerId: null },
+          ...{ plannedFor: at, since: at },
+        }
         const ask = async () => {
           const said = await inTime(channel, 'confirm', (async () => await channel.confirm?.(reply))())
           if (channel.confirm) assert(said && OUTCOMES.includes(said.outcome), 'confirm() has no outcome')

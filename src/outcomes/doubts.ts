@@ -42,6 +42,7 @@ export function createInquiries(): Inquiries {
 interface DoubtRow extends TouchpointKey {
   channel: string
   providerId: string | null
+  plannedFor: Date
   settledAt: Date
   externalId: string
   email: string | null
@@ -124,7 +125,7 @@ async function findDue(
     database,
     sql`
     SELECT r.contact_id AS "contactId", r.touchpoint_id AS "touchpointId", r.channel, r.provider_id AS "providerId",
-      r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone,
+      r.planned_for AS "plannedFor", r.settled_at AS "settledAt", c.external_id AS "externalId", c.email, c.phone,
       r.address_key AS "sentTo", c.email_key AS "emailKey"
     FROM touchpoint_records r JOIN contacts c ON c.contact_id = r.contact_id
     LEFT JOIN unnest(${bigints([...asked.keys()])}, ${sql.param([...asked.values()].map(({ times }) => times))}::int[])
@@ -152,13 +153,13 @@ async function ask(
   doubt: DoubtRow,
   installation: Installation,
 ): Promise<Answer> {
-  const { contactId, touchpointId, externalId, email, phone, providerId, settledAt } = doubt
+  const { contactId, touchpointId, externalId, email, phone, providerId, plannedFor, settledAt } = doubt
   // Neither language nor zone has a part in where a message goes.
   const address = channel?.addressOf({ contactId, externalId, email, phone, locale: 'en', timezone: 'UTC' })
   if (!channel?.query || address === undefined) return { outcome: 'unknown' }
   try {
     const message = { contactId, touchpointId, ...named(installation, touchpointId) }
-    return await channel.query({ ...message, address, providerId, since: settledAt })
+    return await channel.query({ ...message, address, providerId, plannedFor, since: settledAt })
   } catch (cause) {
     throw new Error(`${channel.name}: asking about a send failed: ${messageOf(cause)}`, { cause })
   }

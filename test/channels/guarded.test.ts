@@ -99,7 +99,9 @@ describe('what it opens', () => {
     const module = moduleOf({}, { open: () => new Relay() })
     const relay = openOutside('relay', { module, settings: {} }, {})
     await expect(relay.send(message)).resolves.toEqual({ outcome: 'sent', detail: 'by itself' })
-    await expect(relay.query?.({ ...message, providerId: null, since: new Date(0) })).resolves.toEqual({
+    await expect(
+      relay.query?.({ ...message, providerId: null, plannedFor: new Date(0), since: new Date(0) }),
+    ).resolves.toEqual({
       outcome: 'absent',
     })
   })
@@ -179,7 +181,12 @@ describe('a channel that hangs', () => {
     }
     await expect(open({ close: throws }).close()).resolves.toBeUndefined()
     const checked = expect(opened.check()).rejects.toThrow('had not answered')
-    const asked = opened.query?.({ ...message, providerId: null, since: new Date(0) })
+    const asked = opened.query?.({
+      ...message,
+      providerId: null,
+      plannedFor: new Date(0),
+      since: new Date(0),
+    })
     const closed = opened.close()
     await vi.advanceTimersByTimeAsync(30_000)
     await checked
@@ -293,7 +300,7 @@ describe('what it reads of its provider', () => {
   })
 
   it('is not known where its answer cannot be used, and a confirmation that fails is one', async () => {
-    const doubt = { ...message, providerId: null, since: new Date(0) }
+    const doubt = { ...message, providerId: null, plannedFor: new Date(0), since: new Date(0) }
     const odd = open({
       query: async () => ({ outcome: 'sent', events: [{ ...event, kind: 'loved' }] }),
       confirm: async () => 'done',

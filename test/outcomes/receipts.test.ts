@@ -5,6 +5,7 @@ import {
   type Answer,
   type Channel,
   type DeliveryEvent,
+  type Doubt,
   EVENT_KINDS,
   type Receipts,
 } from '../../src/channels/channel.ts'
@@ -22,11 +23,12 @@ import type { Runtime } from '../../src/service/runtime.ts'
 import { processBatch } from '../../src/touchpoints/batch.ts'
 import { dispatchDue } from '../../src/touchpoints/dispatch.ts'
 import { settle } from '../../src/touchpoints/lifecycle.ts'
+import { sweep } from '../../src/touchpoints/sweep.ts'
 import { composeWeb } from '../../src/web/server.ts'
 import { testChannel } from '../support/channel.ts'
 import { emptiedDatabase } from '../support/emptied.ts'
 import { eventually } from '../support/eventually.ts'
-import { DAY, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
+import { DAY, expireLeases, openPipeline, type Pipeline, START } from '../support/pipeline.ts'
 import { plansOf } from '../support/plans.ts'
 import { openShop, WORKSPACE } from '../support/shop.ts'
 import { countWaiting } from '../support/waiting.ts'
@@ -476,6 +478,33 @@ describe('receipts', () => {
     expect(await ask()).toEqual({ sent: 1, failed: 0 })
     expect(await scene.records()).toMatchObject([{ state: 'sent' }])
     expect(await spent()).toBe(100_000)
+  })
+
+  it('are asked for by when the message may have been sent: its worker was killed, and found hours later', async () => {
+    const { database, clock, channel, worker } = scene
+    await new Promise<void>((sending) => {
+      channel.answer = () => {
+        sending()
+        return new Promise(() => {})
+      }
+      void scene.work().catch(() => {})
+    })
+    await expireLeases(database)
+    const found = new Date(START.getTime() + 14 * 3_600_000)
+    expect(await sweep(database, found, [])).toMatchObject({ uncertain: 1 })
+    const doubts: Pick<Doubt<unknown>, 'plannedFor' | 'since'>[] = []
+    const query: Channel['query'] = async ({ plannedFor, since }) => {
+      doubts.push({ plannedFor, since })
+      return { outcome: 'unknown' }
+    }
+    clock.set(new Date(found.getTime() + 61_000))
+    await askProviders(database, clock.now(), {
+      channels: new Map<string, Channel>([['email', { ...channel, query } as Channel]]),
+      reporting: () => EMAIL,
+      inquiries: createInquiries(),
+      installation: worker.installation,
+    })
+    expect(doubts).toEqual([{ plannedFor: START, since: found }])
   })
 
   it('are asked for no longer than a round may take: other work waits for its end', async () => {

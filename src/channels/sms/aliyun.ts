@@ -21,6 +21,8 @@ const DEADLINE = 20_000
 const PAGE = 50
 /** Pages of a day that are read at most: far more than a number gets messages. */
 const PAGES = 10
+/** Days that are asked about at most: Aliyun lists a month. */
+const DAYS = 30
 /** Seconds after which a message that Aliyun does not list is one it never got. */
 const SETTLED_AFTER = 1800
 
@@ -200,9 +202,8 @@ async function query(
   doubt: Doubt<string>,
 ): Promise<Answer> {
   const reference = referenceOf(doubt)
-  // The send began up to a lease before its doubt was recorded: perhaps the day before.
-  const days = new Set([chinaDay(new Date(doubt.since.getTime() - 600_000)), chinaDay(doubt.since)])
-  for (const day of days) {
+  const days = daysOf(doubt)
+  for (const day of days.slice(0, DAYS)) {
     let seen = 0
     for (let page = 1; ; page += 1) {
       const exchange = await call({
@@ -226,7 +227,18 @@ async function query(
     }
   }
   const age = (Date.now() - doubt.since.getTime()) / 1000
-  return { outcome: age > SETTLED_AFTER ? 'absent' : 'unknown' }
+  return { outcome: age > SETTLED_AFTER && days.length <= DAYS ? 'absent' : 'unknown' }
+}
+
+/** The days on which a send in doubt may have begun, the newest first. */
+function daysOf({ plannedFor, since }: Doubt<string>): string[] {
+  // Clocks may differ, and a send may begin up to a lease before its doubt is recorded.
+  const first = chinaDay(new Date(Math.min(plannedFor.getTime(), since.getTime()) - 600_000))
+  const days: string[] = []
+  for (let at = since.getTime(); chinaDay(new Date(at)) >= first; at -= 86_400_000) {
+    days.push(chinaDay(new Date(at)))
+  }
+  return days
 }
 
 /** SendStatus: 1 waits for the carrier's receipt, 2 failed, 3 arrived. */

@@ -57,7 +57,7 @@ const template = { name: 'hello', render: () => ({ front: { param_name: '李' },
 
 /** Aliyun: checks the signature as its documentation says, and answers. */
 function openAliyunServer() {
-  const details: { OutId: string; SendStatus: number }[] = []
+  const details: { OutId: string; SendStatus: number; SendDate?: string }[] = []
   const opened = openProvider((asked) => {
     const form = Object.fromEntries(new URLSearchParams(asked.body.toString()))
     const { Signature = '', ...signed } = form
@@ -86,10 +86,11 @@ function openAliyunServer() {
       return json({ Code: 'InvalidVersion' }, 400)
     }
     if (signed.Action === 'QuerySendDetails') {
+      const listed = details.filter(({ SendDate = signed.SendDate }) => SendDate === signed.SendDate)
       return json({
         Code: 'OK',
-        TotalCount: details.length,
-        SmsSendDetailDTOs: { SmsSendDetailDTO: details },
+        TotalCount: listed.length,
+        SmsSendDetailDTOs: { SmsSendDetailDTO: listed },
       })
     }
     return json({ Code: 'OK', Message: 'OK', BizId: `biz-${signed.OutId ?? ''}`, RequestId: '1' })
@@ -331,6 +332,7 @@ describe('Aliyun', () => {
       touchpointId: 42,
       address: '13800000000',
       providerId: null,
+      plannedFor: new Date(),
       since: new Date(),
     }
     expect(await channel.query?.(doubt)).toEqual({ outcome: 'unknown' })
@@ -346,6 +348,32 @@ describe('Aliyun', () => {
     await server.stop()
   })
 
+  it('is asked about every day on which it may have been sent: its worker was killed, and found days later', async () => {
+    const server = await openAliyunServer()
+    const channel = openSms(settings(server.url))
+    // Sent in the evening in China; nothing ran until the morning two days later.
+    server.details.push({ OutId: REFERENCE, SendStatus: 3, SendDate: '20260302' })
+    const doubt = {
+      contactId: 7,
+      touchpointId: 42,
+      address: '13800000000',
+      providerId: null,
+      plannedFor: new Date('2026-03-02T11:50:00Z'),
+      since: new Date('2026-03-04T01:00:00Z'),
+    }
+    expect(await channel.query?.(doubt)).toMatchObject({ outcome: 'sent' })
+    expect(server.asked.map((asked) => formOf(asked).SendDate)).toEqual(['20260304', '20260303', '20260302'])
+    server.details.splice(0)
+    expect(await channel.query?.(doubt)).toEqual({ outcome: 'absent' })
+    // Of the days before these thirty Aliyun tells nothing.
+    const before = server.asked.length
+    const long = { ...doubt, plannedFor: new Date('2026-01-10T11:50:00Z') }
+    expect(await channel.query?.(long)).toEqual({ outcome: 'unknown' })
+    expect(server.asked.length - before).toBe(30)
+    await channel.close()
+    await server.stop()
+  })
+
   it('is not believed to lack what its list broke off before, nor asked for a list without end', async () => {
     const server = await openAliyunServer()
     const channel = openSms(settings(server.url))
@@ -354,6 +382,7 @@ describe('Aliyun', () => {
       touchpointId: 42,
       address: '13800000000',
       providerId: null,
+      plannedFor: new Date(Date.now() - 3_600_000),
       since: new Date(Date.now() - 3_600_000),
     }
     const listing = (TotalCount: number | undefined, length: number) => {
