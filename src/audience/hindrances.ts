@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm'
-import { Temporal } from 'temporal-polyfill'
 import type { CompiledCampaign } from '../config/compiled.ts'
+import { localDay } from '../config/local-time.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { type FeedFault, type FeedState, judgeFeed, readFeed } from './feed.ts'
 
@@ -48,11 +48,7 @@ export async function heldBack(
     return { state: off.state, note, by: off.scope, why: off.reason }
   }
   const { starts, ends } = campaign.definition
-  const dayOf = (moment: Date) =>
-    Temporal.Instant.fromEpochMilliseconds(moment.getTime())
-      .toZonedDateTimeISO(campaign.timezone)
-      .toPlainDate()
-      .toString()
+  const dayOf = (moment: Date) => localDay(campaign.timezone, moment)
   const dated = (state: 'not_yet' | 'over', note: string, why: string) =>
     ({ state, note, by: 'dates', why }) as const
   if (starts !== undefined && dayOf(tick) < starts) return dated('not_yet', `starts ${starts}`, starts)

@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill'
 import { parseCron } from '../config/cron.ts'
+import { localTime } from '../config/local-time.ts'
 
 // When a campaign's schedule ticks, in its own zone. Pure: the clock's time goes in. A tick is the name of a run, so
 // two machines whose clocks differ still speak of the same one.
@@ -25,7 +26,7 @@ export function nextTick(schedule: string, timezone: string, now: Date): Date {
 
 /** The latest time the wall clock has shown by a moment, as though it were UTC: also after it was set back. */
 function wallReached(timezone: string, now: Date): number {
-  const shown = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(timezone)
+  const shown = localTime(timezone, now)
   const wall = shown.toPlainDateTime()
   if (wall.toZonedDateTime(timezone).epochMilliseconds === now.getTime()) return asUtc(wall)
   // Shown a second time: the clock has been further, up to where it was set back.

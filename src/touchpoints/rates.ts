@@ -1,6 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import { Temporal } from 'temporal-polyfill'
 import { later } from '../clock.ts'
+import { localDay } from '../config/local-time.ts'
 import type { Rates, WarmUp } from '../config/rates.ts'
 import {
   type Database,
@@ -10,7 +11,6 @@ import {
   type Transaction,
   transaction,
 } from '../database/connect.ts'
-import { localDay } from './guards/windows.ts'
 
 // How fast a channel may send, over all workers: so many within a span for the provider's rate, and a number a day while
 // a dormant list is warmed up or a breaker is tried again. Taken where batches are queued, so that what has to wait waits

@@ -1,6 +1,7 @@
 import { Temporal } from 'temporal-polyfill'
 import { later } from '../../clock.ts'
 import { type Calendar, PLAIN_CALENDAR } from '../../config/calendar.ts'
+import { localTime } from '../../config/local-time.ts'
 import type { LocalWindow } from '../../config/quantities.ts'
 
 // Local send windows: an hour of the day where the contact is, whatever its zone does with its clocks.
@@ -19,7 +20,7 @@ export function nextOpening(
 ): Date | undefined {
   const open = (at: number) => isOpenAt(window, zone, at, calendar)
   if (open(now.getTime()) && open(now.getTime() + margin * 1000)) return undefined
-  const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone)
+  const local = localTime(zone, now)
   const minutes = local.hour * 60 + local.minute
   let day = local.toPlainDate()
   // Today's opening is past once we are at or after it: open without the margin counts as past, too.
@@ -55,20 +56,6 @@ export function isDayClosed(
 function isDayOpen(window: LocalWindow, date: string, weekday: number, calendar: Calendar): boolean {
   if (calendar.isBlackout(date)) return false
   return !window.workdays || calendar.isWorkday(date, weekday)
-}
-
-/** The local day of a zone, `2026-03-02`. */
-export function localDay(zone: string, now: Date): string {
-  return Temporal.Instant.fromEpochMilliseconds(now.getTime())
-    .toZonedDateTimeISO(zone)
-    .toPlainDate()
-    .toString()
-}
-
-/** When the next local day of a zone begins. */
-export function startOfNextDay(zone: string, now: Date): Date {
-  const local = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone)
-  return new Date(local.startOfDay().add({ days: 1 }).startOfDay().epochMilliseconds)
 }
 
 /** A stretch of time within which a zone's clocks do not jump: epoch milliseconds [from, until), and its offset. */

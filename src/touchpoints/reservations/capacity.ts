@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { Channel } from '../../channels/channel.ts'
 import type { CompiledCampaign, CompiledStep, VersionText } from '../../config/compiled.ts'
+import { localDay, startOfNextDay } from '../../config/local-time.ts'
 import { bigints } from '../../database/arrays.ts'
 import {
   type Database,
@@ -11,7 +12,6 @@ import {
   transaction,
 } from '../../database/connect.ts'
 import { deferOrSkip, latestOf, type Verdict } from '../guards/guards.ts'
-import { localDay, startOfNextDay } from '../guards/windows.ts'
 import { keyTable, type TouchpointKey } from '../keys.ts'
 import { byPlan, type Cleared } from '../message.ts'
 import type { Parted, Refused } from './reservation.ts'

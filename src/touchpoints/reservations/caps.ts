@@ -1,6 +1,6 @@
-import { Temporal } from 'temporal-polyfill'
 import { later } from '../../clock.ts'
 import type { Campaign } from '../../config/campaign.ts'
+import { localTime } from '../../config/local-time.ts'
 import { formatRate, type Rate } from '../../config/quantities.ts'
 import { deferOrSkip, latestOf, type Verdict } from '../guards/guards.ts'
 
@@ -68,7 +68,7 @@ export function windowOf(rate: Rate, zone: string, now: Date): Window {
 const current = { day: new Map<string, Window>(), week: new Map<string, Window>() }
 
 function calendarWindow(per: 'day' | 'week', zone: string, now: Date): Window {
-  const today = Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zone).startOfDay()
+  const today = localTime(zone, now).startOfDay()
   const first = per === 'day' ? today : today.subtract({ days: today.dayOfWeek - 1 }).startOfDay()
   const next = first.add(per === 'day' ? { days: 1 } : { weeks: 1 }).startOfDay()
   return { from: new Date(first.epochMilliseconds), next: new Date(next.epochMilliseconds) }

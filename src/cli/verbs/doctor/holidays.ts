@@ -1,7 +1,7 @@
 import { later } from '../../../clock.ts'
 import { HOLIDAYS } from '../../../config/calendar.ts'
+import { localDay } from '../../../config/local-time.ts'
 import type { Workspace } from '../../../config/workspace.ts'
-import { localDay } from '../../../touchpoints/guards/windows.ts'
 import type { Say } from '../../locale.ts'
 import { type Finding, notYet } from './finding.ts'
 

@@ -1,8 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { type Context, Hono } from 'hono'
-import { Temporal } from 'temporal-polyfill'
 import { channelsSetUp, registerChannels } from '../../../channels/channels.ts'
 import { later } from '../../../clock.ts'
+import { localTime } from '../../../config/local-time.ts'
 import { isLeavingReason } from '../../../config/reasons.ts'
 import { type ConsentRecord, consentStates, recordConsents } from '../../../contacts/consent.ts'
 import {
@@ -107,7 +107,7 @@ async function show(
       })),
       held,
       pausedUntil:
-        pausedUntil && pausedUntil > now ? localDay(pausedUntil, reader.timezone, language) : undefined,
+        pausedUntil && pausedUntil > now ? dayText(pausedUntil, reader.timezone, language) : undefined,
     }),
   )
 }
@@ -254,9 +254,6 @@ function needsConsent({ workspace }: Runtime, channel: string): boolean {
   return workspace.consent[channel] === 'required'
 }
 
-function localDay(at: Date, timezone: string, language: Language): string {
-  return Temporal.Instant.fromEpochMilliseconds(at.getTime())
-    .toZonedDateTimeISO(timezone)
-    .toPlainDate()
-    .toLocaleString(language, { dateStyle: 'long' })
+function dayText(at: Date, timezone: string, language: Language): string {
+  return localTime(timezone, at).toPlainDate().toLocaleString(language, { dateStyle: 'long' })
 }
