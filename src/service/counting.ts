@@ -1,4 +1,5 @@
 import { readFreshness } from '../reports/freshness.ts'
+import { atMost } from '../touchpoints/queue/farewell.ts'
 import { refreshReports } from './reporting.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -52,20 +53,7 @@ export function openCounting(
       const known = first ? failed : Math.max(tried, countedAt?.getTime() ?? Number.NEGATIVE_INFINITY)
       if (running === undefined && now - known < STALE) return false
       const counting = count()
-      return countedAt === undefined ? !(await isOver(counting, PATIENCE)) : false
+      return countedAt === undefined ? !(await atMost(PATIENCE, counting)) : false
     },
-  }
-}
-
-/** Whether something is over within so many milliseconds. */
-async function isOver(work: Promise<void>, patience: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>((resolve) => {
-    timer = setTimeout(resolve, patience, false)
-  })
-  try {
-    return await Promise.race([work.then(() => true), late])
-  } finally {
-    clearTimeout(timer)
   }
 }
