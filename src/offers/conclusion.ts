@@ -82,9 +82,8 @@ export async function concludeGrants(
         WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND e.asked AND NOT e.again
         RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
       ), booked AS (
-        INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-        SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now}::timestamptz FROM granted
-        WHERE expected > 0
+        INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+        ${expectedCostRows(now)}
       ), gone AS (
         DELETE FROM grants g USING ended e
         WHERE g.contact_id = e.contact_id AND g.grant_id = e.grant_id AND NOT e.asked
@@ -178,9 +177,8 @@ export async function markCredited(session: Session, now: Date, keys: readonly G
       WHERE g.contact_id = k.contact_id AND g.grant_id = k.grant_id AND g.state = 'reserved'
       RETURNING g.contact_id, g.touchpoint_id, g.episode_id, g.step_id, g.expected
     )
-    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, amount, booked_at)
-    SELECT contact_id, touchpoint_id, episode_id, step_id, 'liability', expected, ${now} FROM granted
-    WHERE expected > 0`,
+    INSERT INTO ledger (contact_id, touchpoint_id, episode_id, step_id, kind, channel, amount, booked_at)
+    ${expectedCostRows(now)}`,
   )
 }
 

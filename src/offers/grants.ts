@@ -92,7 +92,7 @@ export async function reserveGrants(
   const standings = await readStandings(tx, offer, now, wanted)
   const answers = new Map<number, GrantAnswer>()
   const fresh: Wanted[] = []
-  const again: { touchpointId: number; contactId: number; grantId: number }[] = []
+  const again: (GrantKey & { readonly touchpointId: number })[] = []
   for (const wish of wanted) {
     const standing = standings.get(wish.touchpointId) ?? NOTHING_BEFORE
     const decided = decide(wish.touchpointId, standing, offer.terms, now)
@@ -271,11 +271,7 @@ function wantedTable(wanted: readonly Wanted[]): SQL {
 }
 
 /** A try that comes again finds what the one before reserved. @returns those that are still there */
-async function holdAgain(
-  tx: Transaction,
-  claimId: string,
-  held: readonly { contactId: number; grantId: number }[],
-): Promise<Set<number>> {
+async function holdAgain(tx: Transaction, claimId: string, held: readonly GrantKey[]): Promise<Set<number>> {
   const found = await rows<{ grantId: number }>(
     tx,
     sql`

@@ -3,6 +3,7 @@ import { bigints } from '../database/arrays.ts'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { isMistyped, normaliseCode, readGenerated } from './codes.ts'
 import { settling } from './conclusion.ts'
+import { type GrantKey, grantTable } from './grants.ts'
 
 // An offer was used. Whoever says so may say it twice, late, or about a code that is not theirs: every claim gets an
 // answer, and only a good one changes anything.
@@ -42,16 +43,14 @@ export type RedemptionAnswer =
 interface Found {
   readonly no: number
   /** That it may be about: of a code, the one it was given with; else all that the contact has had of that offer. */
-  readonly grants: readonly { readonly contactId: number; readonly grantId: number }[]
+  readonly grants: readonly GrantKey[]
   /** Whose the external id is that was said. */
   readonly ownerId: number | null
   /** The code is there, whoever has it; imported ones have no check letter. */
   readonly known: boolean
 }
 
-interface Held {
-  readonly contactId: number
-  readonly grantId: number
+interface Held extends GrantKey {
   readonly campaign: string
   readonly offer: string
   readonly state: 'reserved' | 'granted' | 'redeemed' | 'expired'
@@ -181,8 +180,7 @@ async function findGrants(tx: Transaction, claims: readonly RedemptionClaim[]): 
 /** Locks first; the next statement reads what then holds. */
 async function lockGrants(tx: Transaction, found: ReadonlyMap<number, Found>): Promise<Map<string, Held>> {
   const places = [...found.values()].flatMap(({ grants }) => grants)
-  const keys = sql`SELECT * FROM unnest(${bigints(places.map(({ contactId }) => contactId))},
-    ${bigints(places.map(({ grantId }) => grantId))})`
+  const keys = sql`SELECT contact_id, grant_id FROM ${grantTable(places)}`
   await execute(
     tx,
     sql`SELECT FROM grants WHERE (contact_id, grant_id) IN (${keys}) ORDER BY contact_id, grant_id FOR NO KEY UPDATE`,
