@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import {
   aloneLifting,
@@ -39,6 +39,9 @@ export type Allowed =
   /** @param source of an import, its file */
   | { readonly became: 'kept'; readonly by: KeptBy; readonly source: string }
 
+/** An entry of the list. */
+type Entry = Listing & { readonly kind: IdentifierKind; readonly key: Buffer }
+
 /** The weightiest reason is told. */
 const WEIGHT: readonly KeptBy[] = ['erasure', 'complaint', 'person', 'bounce', 'other', 'import']
 
@@ -59,17 +62,15 @@ export async function allow(
     (voice.by === 'bounce' && bounced)
   await aloneLifting(tx)
   const asked = addresses.flatMap(({ kind, keys }) => keys.map((key) => ({ kind, key })))
-  const entries = await rows<Listing & { kind: IdentifierKind; key: Buffer }>(
+  const entries = await rows<Entry>(
     tx,
     sql`SELECT kind, key, reason, source FROM suppressions WHERE (kind, key) IN (
-          SELECT * FROM unnest(${sql.param(asked.map(({ kind }) => kind))}::text[],
-            ${sql.param(asked.map(({ key }) => key))}::bytea[]))
-        ORDER BY kind, key FOR UPDATE`,
+          SELECT * FROM unnest(${keysOf(asked)})) ORDER BY kind, key FOR UPDATE`,
   )
   const idOf = (kind: IdentifierKind, key: Buffer) => `${kind} ${key.toString('hex')}`
   const listed = new Map(entries.map((entry) => [idOf(entry.kind, entry.key), entry]))
-  const gone: typeof entries = []
-  const left: (typeof entries)[number][] = []
+  const gone: Entry[] = []
+  const left: Entry[] = []
   const became = addresses.map(({ kind, keys }): Allowed => {
     const found = keys.flatMap((key) => listed.get(idOf(kind, key)) ?? [])
     if (found.length === 0) return { became: 'absent' }
@@ -93,24 +94,23 @@ export async function allow(
   return became
 }
 
-async function write(
-  tx: Transaction,
-  gone: readonly { kind: IdentifierKind; key: Buffer }[],
-  left: readonly (Listing & { kind: IdentifierKind; key: Buffer })[],
-): Promise<void> {
-  const pairs = (entries: typeof gone) => sql`${sql.param(entries.map(({ kind }) => kind))}::text[],
-    ${sql.param(entries.map(({ key }) => key))}::bytea[]`
+/** The key of entries as two arrays. */
+function keysOf(entries: readonly Pick<Entry, 'kind' | 'key'>[]): SQL {
+  return sql`${sql.param(entries.map(({ kind }) => kind))}::text[], ${sql.param(entries.map(({ key }) => key))}::bytea[]`
+}
+
+async function write(tx: Transaction, gone: readonly Entry[], left: readonly Entry[]): Promise<void> {
   if (gone.length > 0) {
     await execute(
       tx,
-      sql`DELETE FROM suppressions WHERE (kind, key) IN (SELECT * FROM unnest(${pairs(gone)}))`,
+      sql`DELETE FROM suppressions WHERE (kind, key) IN (SELECT * FROM unnest(${keysOf(gone)}))`,
     )
   }
   if (left.length === 0) return
   await execute(
     tx,
     sql`UPDATE suppressions s SET reason = l.reason, source = l.source
-        FROM unnest(${pairs(left)}, ${sql.param(left.map(({ reason }) => reason))}::text[],
+        FROM unnest(${keysOf(left)}, ${sql.param(left.map(({ reason }) => reason))}::text[],
           ${sql.param(left.map(({ source }) => source))}::text[]) AS l(kind, key, reason, source)
         WHERE s.kind = l.kind AND s.key = l.key`,
   )

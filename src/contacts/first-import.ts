@@ -2,15 +2,14 @@ import { sql } from 'drizzle-orm'
 import { execute, rows, type Transaction } from '../database/connect.ts'
 import { hasPartialNumbers } from '../database/partial-numbers.ts'
 import { codeOf } from '../errors.ts'
-import { addressHashHex } from './addresses.ts'
+import { addressHashHex, type IdentifierKind } from './addresses.ts'
 import type { ContactRow } from './contact-rows.ts'
 import { agesOf, type ContactMerge, mergeKnown, wholeOf } from './contacts.ts'
 import { copyBytes, copyInto, copyText, copyTime } from './copy.ts'
 import type { Exclusive } from './files/exclusive-lane.ts'
 import type { Merged } from './files/row-counts.ts'
 import { type Silencing, silenceEverybody } from './listed-numbers.ts'
-import type { Linking } from './persons.ts'
-import { linkPersons, numberKey, prepareLinks } from './persons.ts'
+import { type Linking, linkPersons, numberKey, prepareLinks } from './persons.ts'
 
 // The first import of a workspace. Nobody is known yet, so nobody has to be looked up; and an index that is built over
 // all rows at once costs a fraction of one that is kept up row by row, at random places. For that, one transaction has
@@ -106,7 +105,7 @@ function* contactLines(
 ): Generator<string> {
   const ages = agesOf(options)
   const now = copyTime(options.now.getTime())
-  const keyOf = (kind: 'email' | 'phone', address: string | null) =>
+  const keyOf = (kind: IdentifierKind, address: string | null) =>
     address === null ? '\\N' : `\\\\x${addressHashHex(options.addressKey, kind, address)}`
   let id = firstId
   for (const row of chunk.values()) {
@@ -227,7 +226,7 @@ async function makeAgain(tx: Transaction, definitions: readonly string[]): Promi
 
 /** Who carries an address that others carry too; one that more than `sharedByAtMost` carry links nobody. */
 async function findShared(tx: Transaction, sharedByAtMost: number): Promise<void> {
-  const carriers = (kind: 'email' | 'phone') => {
+  const carriers = (kind: IdentifierKind) => {
     const key = kind === 'email' ? sql`c.email_key` : numberKey(sql`c`)
     return sql`SELECT ${kind}::text AS kind, key, contact_id FROM contacts c JOIN (
         SELECT ${key} AS key FROM contacts c WHERE ${key} IS NOT NULL

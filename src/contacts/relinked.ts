@@ -1,4 +1,4 @@
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import { bigints } from '../database/arrays.ts'
 import { execute, type Transaction } from '../database/connect.ts'
 import { RELINKED } from '../database/permissions.ts'
@@ -14,6 +14,19 @@ export interface Relinked {
   /** Made in this very transaction: it was nobody before. */
   readonly isNew: boolean
 }
+
+/** The contacts as a table `r(contact_id, was, becomes)`, with the person of each until now and from now on. */
+function relinkedTable(contacts: readonly Relinked[], persons: ReadonlyMap<number, number>): SQL {
+  return sql`unnest(${bigints(contacts.map(({ contactId }) => contactId))},
+    ${bigints(contacts.map(({ personId }) => personId))},
+    ${bigints(contacts.map(({ contactId, personId }) => persons.get(contactId) ?? personId))}
+  ) AS r(contact_id, was, becomes)`
+}
+
+/** How a choice is written over one that the contact made at the very same moment. */
+const OVER_THE_SAME_MOMENT = sql`ON CONFLICT (contact_id, chosen_at) DO UPDATE SET channels_off = excluded.channels_off,
+  topics_off = excluded.topics_off, at_most = excluded.at_most, within_days = excluded.within_days,
+  paused_until = excluded.paused_until`
 
 /**
  * Pure: the contacts of persons that fall apart, all of them.
@@ -41,11 +54,9 @@ export async function handOnToParted(
   now: Date,
 ): Promise<void> {
   const accounts = sql`WITH parted AS (
-      SELECT * FROM unnest(${bigints(parted.map(({ contactId }) => contactId))},
-        ${bigints(parted.map(({ personId }) => personId))},
-        ${bigints(parted.map(({ contactId, personId }) => persons.get(contactId) ?? personId))}) AS p(contact_id, was, becomes)
+      SELECT * FROM ${relinkedTable(parted, persons)}
       -- Who was erased before they were locked is not there.
-      WHERE (SELECT c.contact_id FROM contacts c WHERE c.contact_id = p.contact_id) IS NOT NULL)`
+      WHERE (SELECT c.contact_id FROM contacts c WHERE c.contact_id = r.contact_id) IS NOT NULL)`
   // At the same moment the choice of the lower id is in force, as where it is read.
   await execute(
     tx,
@@ -56,7 +67,7 @@ export async function handOnToParted(
           SELECT DISTINCT ON (p.contact_id) p.* FROM parted a JOIN preferences p USING (contact_id)
           WHERE p.chosen_at <= ${now} ORDER BY p.contact_id, p.chosen_at DESC
         )
-        INSERT INTO preferences AS known (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
+        INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
           source)
         SELECT a.contact_id, l.chosen_at,
           ARRAY(SELECT DISTINCT unnest(l.channels_off || o.channels_off) ORDER BY 1),
@@ -66,10 +77,7 @@ export async function handOnToParted(
           greatest(l.paused_until, o.paused_until), ${RELINKED.parted}
         FROM parted a JOIN latest l ON l.was = a.was AND l.becomes <> a.becomes LEFT JOIN own o ON o.contact_id = a.contact_id
         WHERE cardinality(l.channels_off) + cardinality(l.topics_off) > 0 OR l.at_most IS NOT NULL OR l.paused_until > ${now}
-        ORDER BY a.contact_id
-        ON CONFLICT (contact_id, chosen_at) DO UPDATE SET channels_off = excluded.channels_off,
-          topics_off = excluded.topics_off, at_most = excluded.at_most, within_days = excluded.within_days,
-          paused_until = excluded.paused_until`,
+        ORDER BY a.contact_id ${OVER_THE_SAME_MOMENT}`,
   )
   await execute(
     tx,
@@ -113,9 +121,7 @@ export async function uniteChoices(
   await execute(
     tx,
     sql`WITH merging AS (
-          SELECT * FROM unnest(${bigints(merging.map(({ contactId }) => contactId))},
-            ${bigints(merging.map(({ personId }) => personId))},
-            ${bigints(merging.map(({ contactId, personId }) => persons.get(contactId) ?? personId))}) AS m(contact_id, was, becomes)
+          SELECT * FROM ${relinkedTable(merging, persons)}
         ), held AS (
           SELECT DISTINCT ON (m.becomes, m.was) m.becomes, p.* FROM merging m JOIN preferences p USING (contact_id)
           WHERE p.chosen_at <= ${now} ORDER BY m.becomes, m.was, p.chosen_at DESC, p.contact_id
@@ -131,14 +137,11 @@ export async function uniteChoices(
             SELECT h.at_most, h.within_days FROM held h WHERE h.becomes = l.becomes AND h.at_most IS NOT NULL
             ORDER BY h.at_most::numeric / h.within_days, h.contact_id <> l.contact_id LIMIT 1) rarest ON true
         )
-        INSERT INTO preferences AS known (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
+        INSERT INTO preferences (contact_id, chosen_at, channels_off, topics_off, at_most, within_days, paused_until,
           source)
         SELECT contact_id, ${now}, channels, topics, most, days, paused, ${RELINKED.merged} FROM united
         WHERE NOT (channels <@ channels_off AND topics <@ topics_off AND (most, days) IS NOT DISTINCT FROM (at_most, within_days)
           AND (paused IS NULL OR paused IS NOT DISTINCT FROM paused_until))
-        ORDER BY contact_id
-        ON CONFLICT (contact_id, chosen_at) DO UPDATE SET channels_off = excluded.channels_off,
-          topics_off = excluded.topics_off, at_most = excluded.at_most, within_days = excluded.within_days,
-          paused_until = excluded.paused_until`,
+        ORDER BY contact_id ${OVER_THE_SAME_MOMENT}`,
   )
 }

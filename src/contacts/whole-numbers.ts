@@ -8,8 +8,7 @@ import { addressHash, wholeNumber } from './addresses.ts'
 import { lockAllStripes } from './contacts.ts'
 import type { Hooks } from './hooks.ts'
 import { silenceSpelled } from './listed-numbers.ts'
-import type { Linking } from './persons.ts'
-import { linkPersons, lockContacts, prepareLinks } from './persons.ts'
+import { type Linking, linkPersons, lockContacts, numberKey, prepareLinks } from './persons.ts'
 
 // What contacts' numbers are compared by depends on the countries of numbers that have none. Where the workspace names
 // others than it did, all are compared anew: with one another, and with the do-not-contact list.
@@ -91,7 +90,7 @@ async function compareChunk(
     await execute(
       tx,
       sql`WITH anew AS (
-            SELECT c.contact_id, coalesce(c.whole_key, c.phone_key) AS before, coalesce(n.key, c.phone_key) AS after, n.key
+            SELECT c.contact_id, ${numberKey(sql`c`)} AS before, coalesce(n.key, c.phone_key) AS after, n.key
             FROM unnest(${bigints(changed.map(({ contactId }) => contactId))},
               ${sql.param(changed.map(({ key }) => key))}::bytea[]) AS n(contact_id, key)
             JOIN contacts c USING (contact_id)
