@@ -1,6 +1,5 @@
 import { REASONS, WAITS } from '../reports/reasons.ts'
-import type { Speech } from '../reports/words.ts'
-import { sentence } from '../reports/words.ts'
+import { type Speech, sentence } from '../reports/words.ts'
 import type { Lack, Verdict } from '../touchpoints/guards/guards.ts'
 import type { Composed } from '../touchpoints/message.ts'
 import type { ForeseenVerdict } from '../touchpoints/reservations/scarce.ts'

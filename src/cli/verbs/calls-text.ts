@@ -3,8 +3,7 @@ import type { AttemptMade } from '../../outcomes/call-attempts.ts'
 import { type Call, callIdOf } from '../../outcomes/calls.ts'
 import { KIND_WORDS, OUTCOME_WORDS, SENTIMENT_WORDS } from '../../reports/call-words.ts'
 import { fitted, left, type Painter, right } from '../../reports/layout.ts'
-import type { Language, Speech } from '../../reports/words.ts'
-import { sentence } from '../../reports/words.ts'
+import { type Language, type Speech, sentence } from '../../reports/words.ts'
 
 // The calls people are to make, in words, both languages beside each other.
 

@@ -1,5 +1,4 @@
-import type { SourceDocument } from '../../config/documents/document.ts'
-import { formatPath, type Path, valueAt } from '../../config/documents/document.ts'
+import { formatPath, type Path, type SourceDocument, valueAt } from '../../config/documents/document.ts'
 import { nearest } from '../../config/nearest-name.ts'
 import { connectionRemedy } from '../../database/connection-remedies.ts'
 import { isOutage } from '../../database/outage.ts'

@@ -3,8 +3,7 @@ import { considerContact } from '../../../audience/consider.ts'
 import type { CompiledCampaign, CompiledStep } from '../../../config/compiled.ts'
 import { rows, type Session } from '../../../database/connect.ts'
 import { ANSWERS, ENDS, OUTSIDE } from '../../../reports/reasons.ts'
-import type { Speech } from '../../../reports/words.ts'
-import { sentence } from '../../../reports/words.ts'
+import { type Speech, sentence } from '../../../reports/words.ts'
 
 // Where a contact stands in a campaign: a step may read well and still never reach them.
 

@@ -1,7 +1,6 @@
 import { Hono } from 'hono'
 import { REASONS, STATES, WAITS } from '../../../reports/reasons.ts'
-import type { Speech } from '../../../reports/words.ts'
-import { sentence } from '../../../reports/words.ts'
+import { type Speech, sentence } from '../../../reports/words.ts'
 import { campaignTitles } from '../../../service/campaign-titles.ts'
 import { chosen } from '../chosen.ts'
 import { Coded, Empty, Table } from '../parts.tsx'
