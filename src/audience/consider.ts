@@ -3,7 +3,7 @@ import type { CompiledCampaign } from '../config/compiled.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { entryOf } from './entries/entries.ts'
 import { ANY_MOMENT, type Which } from './entries/entry.ts'
-import { type Answer, answersSql } from './select.ts'
+import { type Answer, answersSql, episodeForSql } from './select.ts'
 
 /** What a run at a moment would make of one contact: a selection's answer, or why it would not consider them at all. */
 export interface Consideration {
@@ -45,8 +45,7 @@ export async function considerContact(
       c.external_id = ANY (${sql.param(campaign.definition.seeds)}::text[]) AS seed,
       EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
         AND e.arm <> 'seed' AND e.ended_at IS NULL AND e.outcome_until > ${now}::timestamptz) AS open,
-      EXISTS (SELECT FROM episodes e WHERE e.contact_id = a.contact_id AND e.campaign = ${name}
-        AND e.lapsed_at = ${entry.since} AND e.arm <> 'seed') AS entered
+      ${episodeForSql(campaign, entry.since)} AS entered
       FROM contact_activity a JOIN contacts c ON c.contact_id = a.contact_id
       LEFT JOIN contact_signals s ON s.contact_id = a.contact_id
       ${entry.join(ANY_MOMENT, now, which)} WHERE ${which(sql`a.contact_id`)}`,
