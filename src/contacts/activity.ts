@@ -12,7 +12,7 @@ import { countErased } from './privacy/erased.ts'
 import { makeUnknown } from './unknown-ids.ts'
 import { type AmountWriting, amountReader } from './values/amounts.ts'
 import { type MomentReading, pastMoment } from './values/dates.ts'
-import { parseJson } from './values/json.ts'
+import { isObject, parseJson } from './values/json.ts'
 import { standsForNothing } from './values/nothing.ts'
 import { jsonText, unstorable } from './values/text.ts'
 
@@ -126,9 +126,7 @@ function propertiesOf(
         return 'properties: malformed JSON'
       }
     }
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      return 'properties: expected a JSON object'
-    }
+    if (!isObject(value)) return 'properties: expected a JSON object'
     properties = { ...value }
   }
   for (const { name, get } of named) {

@@ -8,6 +8,7 @@ import { stepProblem } from './external-ids.ts'
 import type { Getter } from './files/mapping.ts'
 import { microsOf } from './values/amounts.ts'
 import { dateReader } from './values/dates.ts'
+import { isObject } from './values/json.ts'
 import { standsForNothing } from './values/nothing.ts'
 import { jsonText, unstorable } from './values/text.ts'
 
@@ -216,10 +217,6 @@ function traitsReader(
 
 function isCallType(text: string): text is CallType {
   return (API_CALLS as readonly string[]).includes(text)
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /**

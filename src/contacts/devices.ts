@@ -4,6 +4,7 @@ import { lockKey } from '../database/advisory-locks.ts'
 import { bigints } from '../database/arrays.ts'
 import { type Database, execute, rows, type Transaction, transaction } from '../database/connect.ts'
 import { keepContacts } from '../database/person-locks.ts'
+import { isObject } from './values/json.ts'
 import { unstorable } from './values/text.ts'
 
 // Where pushes go. A token is one contact's at a time: a phone that changes hands, or an account, takes its token along.
@@ -27,8 +28,8 @@ const TOKEN_LOCKS = 64
 
 /** A device somebody named, or what is wrong with it. */
 export function parseDevice(value: unknown): DeviceRow | string {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'expected an object'
-  const { external_id: externalId, provider, token, keys } = value as Record<string, unknown>
+  if (!isObject(value)) return 'expected an object'
+  const { external_id: externalId, provider, token, keys } = value
   if (externalId === undefined || externalId === '') return 'external_id is missing'
   // Events take a number there, too.
   if (typeof externalId !== 'string') return 'external_id: expected text'

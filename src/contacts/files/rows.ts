@@ -2,7 +2,7 @@ import { createReadStream, type Stats, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
 import { createGunzip } from 'node:zlib'
 import { codeOf, messageOf, WinbackError, whyUnreadable } from '../../errors.ts'
-import { parseJson } from '../values/json.ts'
+import { isObject, parseJson } from '../values/json.ts'
 import { decodedLines, LINE_LIMIT, type Line, linesOf, openEncoding } from './lines.ts'
 
 // A file as rows: decompressed, cut into lines (lines.ts) and columns, a batch at a time, whatever its size. What cannot be
@@ -167,9 +167,7 @@ function ndjsonRow({ line, text, problem }: Line): FileRow {
   if (text.trim() === '') return { line, raw: text, values: [] }
   try {
     const value = parseJson(text)
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
-      return { line, raw: text, values: value as Record<string, unknown> }
-    }
+    if (isObject(value)) return { line, raw: text, values: value }
     return broken(line, text, 'expected a JSON object')
   } catch (error) {
     return broken(line, text, `malformed JSON: ${messageOf(error)}`)

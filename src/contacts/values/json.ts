@@ -14,6 +14,11 @@ export function parseJson(text: string): unknown {
   return PERHAPS_LONG.test(text) ? JSON.parse(text.replaceAll(STRING_OR_NUMBER, quotedWhereLong)) : value
 }
 
+/** Whether a value is what JSON calls an object: neither null nor a list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
 function quotedWhereLong(token: string): string {
   if (token.startsWith('"')) return token
   const number = Number(token)

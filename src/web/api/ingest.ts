@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import type { Clock } from '../../clock.ts'
 import type { Workspace } from '../../config/workspace.ts'
 import { API_CALLS, type ApiCall, callReader } from '../../contacts/api-calls.ts'
-import { parseJson } from '../../contacts/values/json.ts'
+import { isObject, parseJson } from '../../contacts/values/json.ts'
 import { refuse } from '../answers.ts'
 import type { KeyRing } from '../api-keys.ts'
 import { type Authorised, requireScope } from '../authorise.ts'
@@ -59,10 +59,6 @@ export function ingestApi({ workspace, clock, keys, intake }: IngestDependencies
   for (const call of API_CALLS) serve(call, call)
   for (const path of LISTS) serve(path, 'batch')
   return api
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** The calls of a request, or what is wrong with the first that is. */
