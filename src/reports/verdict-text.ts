@@ -6,7 +6,11 @@ import { bracketed, type Speech, span } from './words.ts'
 // The sentences a reader takes away. Each says what is known, of how many, and how sure.
 
 /** What a verdict is spoken from. */
-type Judged = { readonly overall: Effect; readonly verdict: Verdict }
+type Judged = {
+  readonly overall: Effect
+  readonly verdict: Verdict
+  readonly split: Pick<SplitCheck, 'holdouts'>
+}
 
 /** One sentence above all figures: what the campaign did. */
 export function verdictSentence(data: Judged, speech: Speech): string {
@@ -69,7 +73,7 @@ function neededSentence({ recallsNeeded }: Effect, speech: Speech): string {
     : `若召回率保持不变，对照组还需 ${needed} 人回来才能下结论。`
 }
 
-function notYet({ verdict, overall }: Judged, speech: Speech): string {
+function notYet({ verdict, overall, split }: Judged, speech: Speech): string {
   const en = speech.language === 'en'
   const n = speech.count
   const { treated, heldOut } = overall
@@ -78,10 +82,17 @@ function notYet({ verdict, overall }: Judged, speech: Speech): string {
   switch (why) {
     case 'nobody':
       return en ? 'Not yet: nobody has been assigned.' : '暂无结论：还没有人进入分组。'
-    case 'no_holdout':
+    case 'no_holdout': {
+      const shares = split.holdouts.filter((share) => share > 0).map(speech.percent)
+      // Few were taken in, of whom nobody happened to be drawn: there is nothing to be set.
+      if (shares.length > 0)
+        return en
+          ? `Not yet: of ${n(treated.assigned)} taken in so far, nobody was drawn to be left uncontacted (${shares.join(', ')} are), so there is nobody to compare with yet.`
+          : `暂无结论：目前纳入的 ${n(treated.assigned)} 人中还没有人被抽为对照组（比例 ${shares.join('、')}），暂无可供比较的人。`
       return en
         ? 'Not yet: nobody is left uncontacted to compare with, so what we won back cannot be told from who would have come back anyway. Set `holdout`.'
         : '暂无结论：没有未触达的人可供比较，无法区分多召回的人和不触达也会回来的人。请设置 `holdout`。'
+    }
     case 'pending':
       return en
         ? `Not yet: observation is complete for ${n(treated.matured)} contacted and ${n(heldOut.matured)} not contacted; ${n(pending)} are still open.`

@@ -57,6 +57,11 @@ export interface Sides<Of> {
   readonly heldOut: Of
 }
 
+/** Some are treated, and nobody at all is there to compare them with: more of them would tell nothing. */
+export function nobodyHeldOut(strata: readonly Sides<{ readonly n: number }>[]): boolean {
+  return strata.some(({ treated }) => treated.n > 0) && strata.every(({ heldOut }) => heldOut.n === 0)
+}
+
 /** Those with a spread on either side, each with its part of the treated. The first, if none has. */
 export function weighSides<Of extends { readonly n: number }>(
   strata: readonly Sides<Of>[],

@@ -4,6 +4,7 @@ import {
   differenceOfStrata,
   type Fieller,
   fieller,
+  nobodyHeldOut,
   type RatioOfEstimates,
   type Sides,
   weighSides,
@@ -119,6 +120,7 @@ export function incrementalOfStrata(
   strata: readonly Sides<CostMoments>[],
   repeated?: RepeatedHeads,
 ): Incremental | NotEnough {
+  if (nobodyHeldOut(strata)) return notEnough('nobody_held_out')
   const compared = weighSides(strata)
   const back = ({ returned, recalls }: CostMoments) => returned ?? recalls
   const backAnyway = recallsAsWeighed(

@@ -1,6 +1,13 @@
 import type { RepeatedHeads } from './clusters.ts'
 import { type Estimate, estimateAround, type NotEnough, notEnough } from './estimate.ts'
-import { differenceOfStrata, fieller, type RatioOfEstimates, type Sides, weighSides } from './fieller.ts'
+import {
+  differenceOfStrata,
+  fieller,
+  nobodyHeldOut,
+  type RatioOfEstimates,
+  type Sides,
+  weighSides,
+} from './fieller.ts'
 import { type MeansTest, sampleOf, weighedMeans, welch } from './means.ts'
 import { multiplierOf } from './normal.ts'
 import { recallsAsWeighed } from './strata.ts'
@@ -51,6 +58,7 @@ export function roiOfStrata(
   repeated?: RepeatedHeads,
   confidence = 0.95,
 ): Roi | NotEnough {
+  if (nobodyHeldOut(strata)) return notEnough('nobody_held_out')
   const compared = weighSides(strata)
   if (compared.some(({ treated, heldOut }) => treated.n < 2 || heldOut.n < 2)) return notEnough('one_member')
   const buyers = recallsAsWeighed(

@@ -347,6 +347,71 @@ describe('a share held out that was changed on the way', () => {
   })
 })
 
+describe('where nobody was held out', () => {
+  const said = async (holdout: number) => {
+    const asked = question({
+      split: new Map([[1, { holdout, control: 0 }]]),
+      recallValue: 40_000_000,
+    })
+    await rollUp(database, NOW, RULES)
+    const monday = await readMonday(database, asked)
+    const lift = sheetReports.lift.sheet(await readLift(database, asked), english)
+    const whole = lift.tables.find(({ id }) => id === 'whole')
+    return {
+      sentences: [english, chinese].map((style) =>
+        sheetReports.monday.sheet(monday, style).sentences.map(({ text }) => text),
+      ),
+      whole: whole?.rows.length === 0 ? whole.empty : '',
+      cost: sheetReports.cost.sheet(await readCost(database, asked), english).sentences[0]?.text,
+    }
+  }
+
+  it('asks for no more returns, which would tell nothing', async () => {
+    await history.assign({ arm: 'treated', count: 900, recalled: 360, at: day(4) })
+    await history.assign({ arm: 'treated', count: 50, recalled: 20, at: day(82) })
+    expect(await said(0)).toEqual({
+      sentences: [
+        [expect.stringMatching(/^Not yet: nobody is left uncontacted to compare with,.* Set `holdout`\.$/)],
+        [expect.stringMatching(/^暂无结论：没有未触达的人可供比较，.*请设置 `holdout`。$/)],
+      ],
+      whole: 'There is nobody to compare with.',
+      cost: 'One won back by us costs: nobody to compare with.',
+    })
+  })
+
+  it('asks for no share that is set, of whose draw nobody happened to be', async () => {
+    await history.assign({ arm: 'treated', count: 5, recalled: 2, at: day(4) })
+    const { sentences } = await said(0.1)
+    expect(sentences).toEqual([
+      [
+        'Not yet: of 5 taken in so far, nobody was drawn to be left uncontacted (10.0 % are), so there is nobody to compare with yet.',
+      ],
+      ['暂无结论：目前纳入的 5 人中还没有人被抽为对照组（比例 10.0%），暂无可供比较的人。'],
+    ])
+  })
+
+  it('says of a week of which nobody was that it cannot tell for that', async () => {
+    await history.assign({ arm: 'treated', count: 900, recalled: 360, at: day(4) })
+    await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: day(4) })
+    await history.assign({ arm: 'treated', version: 2, count: 300, recalled: 120, at: day(11) })
+    await history.assign({ arm: 'treated', version: 2, count: 50, recalled: 20, at: day(82) })
+    await rollUp(database, NOW, RULES)
+    const split = new Map([
+      [1, { holdout: 0.1, control: 0 }],
+      [2, { holdout: 0, control: 0 }],
+    ])
+    const monday = await readMonday(database, question({ split }))
+    const sentences = (style: typeof english) =>
+      sheetReports.monday.sheet(monday, style).sentences.map(({ text }) => text)
+    const [, week, running] = sentences(english)
+    expect(week).toMatch(
+      /The week of Jan 12, 2026 alone cannot tell: nobody taken in then was left uncontacted\.$/,
+    )
+    expect(running).toMatch(/^The week of .* days old; nobody taken in then was left uncontacted\.$/)
+    expect(sentences(chinese)[1]).toMatch(/当周尚无法判断：当周纳入者中没有对照组。$/)
+  })
+})
+
 it('is no price of nought where nothing was booked', async () => {
   await history.assign({ arm: 'treated', count: 900, recalled: 360, at: day(4) })
   await history.assign({ arm: 'holdout', count: 100, recalled: 10, at: day(4) })

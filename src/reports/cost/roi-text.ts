@@ -2,6 +2,7 @@ import type { Estimate, NotEnough } from '../../statistics/estimate.ts'
 import { MINIMUM_BUYERS, type Roi, type RoiRatio } from '../../statistics/roi.ts'
 import { left } from '../layout.ts'
 import { amountAround, type Cell, type Sheet, type SheetTable } from '../sheet.ts'
+import { shortageText } from '../shortage-words.ts'
 import { bracketed, nothingYet, type Speech, span } from '../words.ts'
 import type { CostData } from './cost.ts'
 
@@ -12,6 +13,7 @@ export function roiCell(roi: Roi | NotEnough | undefined, alarm: boolean, speech
   const en = speech.language === 'en'
   if (alarm) return { text: speech.word('noConclusion'), value: null }
   if (roi === undefined) return { text: '–', value: null }
+  if ('kind' in roi && roi.why === 'nobody_held_out') return { text: shortageText(roi, speech), value: null }
   const ratio: RoiRatio = 'ratio' in roi ? roi.ratio : { answer: 'not_estimable' }
   if (ratio.answer === 'no_cost')
     return { text: en ? 'no extra cost to divide by' : '没有额外成本', value: null }

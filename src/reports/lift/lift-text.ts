@@ -149,9 +149,13 @@ function wholeTable(
       ? speech.word('noConclusion')
       : overall.treated.assigned + overall.heldOut.assigned === 0
         ? nothingYet(speech)
-        : en
-          ? 'Too few have been observed to the end yet.'
-          : '观察期已满的人还太少。',
+        : overall.heldOut.assigned === 0
+          ? en
+            ? 'There is nobody to compare with.'
+            : '没有可供比较的人。'
+          : en
+            ? 'Too few have been observed to the end yet.'
+            : '观察期已满的人还太少。',
   }
 }
 

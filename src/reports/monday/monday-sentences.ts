@@ -23,6 +23,11 @@ export function mondaySentences(data: MondayData, speech: Speech): readonly Sent
     ]
   }
   const { lastFinal, running } = data
+  const { verdict } = data
+  const drawn = data.split.holdouts.some((share) => share > 0)
+  // Of no week, and of no price, more can be said than that; of who may be drawn yet, once a week is complete.
+  if (verdict.kind === 'not_yet' && verdict.why === 'no_holdout' && (lastFinal || !drawn))
+    return [{ text: verdictSentence(data, speech), tone: verdictTone(data.verdict) }]
   return [
     ...(lastFinal ? weekSentences(lastFinal, data, speech) : [notYetSentence(data, speech)]),
     ...(running ? [runningSentence(running, speech)] : []),
@@ -55,12 +60,18 @@ function weekSentences(lastFinal: Week, data: MondayData, speech: Speech): Sente
   const won = ({ effect }: Week) => (effect.recalls.kind === 'estimate' ? effect.recalls : undefined)
   const [now, before] = [won(lastFinal), weekBefore && won(weekBefore)]
   if (!now || lastFinal.effect.sequence.kind === 'not_enough') {
+    const why =
+      lastFinal.effect.heldOut.assigned === 0
+        ? nobodyHeldOut(en)
+        : en
+          ? 'too few came back in one of the groups'
+          : '有一组回来的人太少'
     return [
       { text: verdictSentence(data, speech), tone: verdictTone(data.verdict) },
       {
         text: en
-          ? `That is everybody whose observation is complete. The week of ${day} alone cannot tell: too few came back in one of the groups.`
-          : `以上为全部观察期已满者。仅看 ${day}当周尚无法判断：有一组回来的人太少。`,
+          ? `That is everybody whose observation is complete. The week of ${day} alone cannot tell: ${why}.`
+          : `以上为全部观察期已满者。仅看 ${day}当周尚无法判断：${why}。`,
         tone: 'plain',
       },
     ]
@@ -114,6 +125,14 @@ function runningSentence(
       ? speech.points(effect.difference.value)
       : undefined
   const [own, then] = [points(week.effect), points(finalAtThatAge)]
+  if (week.effect.heldOut.assigned === 0) {
+    return {
+      text: en
+        ? `The week of ${day} is ${days} old; ${nobodyHeldOut(en)}.`
+        : `${day}当周已观察 ${speech.count(age)} 天，${nobodyHeldOut(en)}。`,
+      tone: 'faint',
+    }
+  }
   if (own === undefined) {
     return {
       text: en
@@ -128,6 +147,11 @@ function runningSentence(
       : `${day}当周已观察 ${speech.count(age)} 天：目前相差 ${own} 个百分点${then === undefined ? '' : `，完整周同期为 ${then}`}。`,
     tone: 'plain',
   }
+}
+
+/** Of a week whose people were all contacted, by a version or by chance. */
+function nobodyHeldOut(en: boolean): string {
+  return en ? 'nobody taken in then was left uncontacted' : '当周纳入者中没有对照组'
 }
 
 function priceSentence({ cost }: MondayData, speech: Speech): Sentence[] {
