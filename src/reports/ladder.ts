@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { rows, type Session } from '../database/connect.ts'
+import { ladderOf } from './people-sql.ts'
 
 // What became of a campaign's messages, by the step of the ladder they are of.
 
@@ -19,7 +20,7 @@ export interface Rung {
   readonly waiting: number
 }
 
-/** As counted last: from the sums of reports, which do not grow with messages. */
+/** In the order of the ladder, as counted last: from the sums of reports, which do not grow with messages. */
 export async function readLadder(session: Session, campaign: string): Promise<Rung[]> {
   return await rows<Rung>(
     session,
@@ -37,6 +38,6 @@ export async function readLadder(session: Session, campaign: string): Promise<Ru
       coalesce(jsonb_agg(jsonb_build_object('reason', reason, 'messages', messages) ORDER BY messages DESC, reason)
         FILTER (WHERE fate = 'unsent'), '[]') AS reasons,
       coalesce(sum(messages) FILTER (WHERE fate = 'waiting'), 0)::bigint AS waiting
-    FROM counted GROUP BY tier, step`,
+    FROM counted JOIN ${ladderOf(campaign)} l USING (tier, step) GROUP BY l.place, tier, step ORDER BY l.place`,
   )
 }

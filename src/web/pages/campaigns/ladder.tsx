@@ -1,3 +1,4 @@
+import type { Child } from 'hono/jsx'
 import { type Campaign, ON_RETURN } from '../../../config/campaign.ts'
 import type { VersionText } from '../../../config/compiled.ts'
 import { subjectOf } from '../../../config/entering.ts'
@@ -19,6 +20,11 @@ export async function LadderCard({ visit, campaign, text }: Shown) {
   const { tiers = [], on_return: released = [] } = text.definition
   const rungs = await readLadder(runtime.database, campaign)
   const { countedAt } = await readFreshness(runtime.database, { campaign })
+  const ladder = [...tiers, { name: ON_RETURN, steps: released }]
+  const gone = rungs.filter(
+    ({ tier, step }) =>
+      !ladder.some(({ name, steps }) => name === tier && steps.some(({ id }) => id === step)),
+  )
   const steps = (tier: string, given: readonly Step[]) => (
     <ul class="bars steps">
       {given.map((step) => (
@@ -53,6 +59,21 @@ export async function LadderCard({ visit, campaign, text }: Shown) {
         <section>
           <h3>{say('On their return', '回归后')}</h3>
           {steps(ON_RETURN, released)}
+        </section>
+      )}
+      {gone.length === 0 ? null : (
+        <section>
+          <h3>{say('Steps of earlier versions', '旧版本的步骤')}</h3>
+          <ul class="bars steps">
+            {gone.map((rung) => (
+              <li>
+                <span>
+                  <span class="soft">{rung.tier} ›</span> {rung.step}
+                </span>
+                <Outcome visit={visit} rung={rung} />
+              </li>
+            ))}
+          </ul>
         </section>
       )}
     </div>
@@ -100,7 +121,6 @@ function entered({ inactive, enter, after = 0 }: Tier, visit: Visit): string {
 
 function StepLine({ visit, step, rung }: { visit: Visit; step: Step; rung: Rung | undefined }) {
   const { say, speech } = visit
-  const { planned = 0, sent = 0 } = rung ?? {}
   const conditions = [
     [say('when', '条件'), step.when],
     [say('unless', '除非'), step.unless],
@@ -113,22 +133,36 @@ function StepLine({ visit, step, rung }: { visit: Visit; step: Step; rung: Rung 
           {step.channel.map((name) => speech.channel(name)).join(say(', else ', '，否则'))}
         </span>
       </span>
+      <Outcome visit={visit} rung={rung}>
+        <small>{termsOf(step, visit).join(' · ')}</small>
+        {conditions.map(([word, source]) =>
+          source === undefined ? null : (
+            <small>
+              {word} <code>{source}</code>
+            </small>
+          ),
+        )}
+      </Outcome>
+    </li>
+  )
+}
+
+/** How many of a step's messages went, as a bar, and what became of all of them. @param props.children what comes between */
+function Outcome(props: { visit: Visit; rung: Rung | undefined; children?: Child }) {
+  const { visit, rung, children } = props
+  const { speech } = visit
+  const { planned = 0, sent = 0 } = rung ?? {}
+  return (
+    <>
       <strong>
         {speech.count(sent)}
         {planned === 0 ? null : <small class="soft"> / {speech.count(planned)}</small>}
       </strong>
       <Bar share={planned === 0 ? 0 : sent / planned} />
-      <small>{termsOf(step, visit).join(' · ')}</small>
-      {conditions.map(([word, source]) =>
-        source === undefined ? null : (
-          <small>
-            {word} <code>{source}</code>
-          </small>
-        ),
-      )}
+      {children}
       {rung === undefined ? null : <small>{outcomeOf(rung, visit).join(' · ')}</small>}
       {rung === undefined || rung.unsent === 0 ? null : <small>{whyUnsent(rung, visit)}</small>}
-    </li>
+    </>
   )
 }
 
