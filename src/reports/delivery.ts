@@ -17,9 +17,12 @@ import { type Phrases, sentence } from './words.ts'
 
 // Did it arrive? By channel and domain, with the denominator of every rate in its column's head.
 
+/** Under which small domains of a day are counted together. */
+const OTHERS = 'other'
+
 export interface DeliveryLine {
   readonly channel: string
-  /** Empty for a channel as a whole. */
+  /** Empty for a channel as a whole; among domains, of those whose address is gone or was erased. */
   readonly domain: string
   readonly sent: number
   readonly failed: number
@@ -67,7 +70,7 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
     return {
       ...(await readAbout(session, question)),
       channels: lines.filter((line) => line.whole),
-      domains: lines.filter((line) => !line.whole && line.day === '' && line.domain !== '').slice(0, DOMAINS),
+      domains: topDomains(lines.filter((line) => !line.whole && line.day === '' && line.channel === 'email')),
       errors: await rows<DeliveryData['errors'][number]>(
         session,
         sql`
@@ -91,8 +94,36 @@ export async function readDelivery(readable: Readable, question: CampaignQuestio
   })
 }
 
-/** Domains a table shows. */
+/** Domains a table shows by name. */
 const DOMAINS = 30
+
+/** The largest, then all others as one, then those that are not known: together as much as the channel. Pure. */
+function topDomains(lines: readonly DeliveryLine[]): DeliveryLine[] {
+  const named = lines.filter(({ domain }) => domain !== '' && domain !== OTHERS)
+  const [first, ...rest] = [...named.slice(DOMAINS), ...lines.filter(({ domain }) => domain === OTHERS)]
+  return [
+    ...named.slice(0, DOMAINS),
+    ...(first === undefined ? [] : [{ ...rest.reduce(addLines, first), domain: OTHERS }]),
+    ...lines.filter(({ domain }) => domain === ''),
+  ]
+}
+
+function addLines(one: DeliveryLine, other: DeliveryLine): DeliveryLine {
+  return {
+    ...one,
+    sent: one.sent + other.sent,
+    failed: one.failed + other.failed,
+    uncertain: one.uncertain + other.uncertain,
+    delivered: one.delivered + other.delivered,
+    opened: one.opened + other.opened,
+    clicked: one.clicked + other.clicked,
+    bounced: one.bounced + other.bounced,
+    complained: one.complained + other.complained,
+    timed: one.timed + other.timed,
+    latency: one.latency + other.latency,
+    late: one.late + other.late,
+  }
+}
 
 /**
  * By channel, by channel and domain, and by channel and day, in one pass: of all report tables this one has the most
@@ -115,7 +146,7 @@ async function readLines(
       sum(timed)::bigint AS timed
     FROM report_messages WHERE ${inRange(range)} AND state IN ('sent', 'failed', 'uncertain')
     GROUP BY GROUPING SETS ((channel), (channel, domain), (channel, sent_on))
-    ORDER BY domain = 'other', sent DESC, channel, domain`,
+    ORDER BY sent DESC, channel, domain`,
   )
 }
 
@@ -170,7 +201,7 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
     title: en ? 'E-mail by domain' : '邮件按域名',
     columns: columns(en ? 'domain' : '域名'),
     rows: data.domains.map((each) =>
-      line(cell.text(each.domain === 'other' ? (en ? 'other domains' : '其他域名') : each.domain), each),
+      line(cell.text(sentence(DOMAIN_WORDS, each.domain, speech.language)), each),
     ),
     empty: en ? 'No e-mail was sent.' : '没有发送邮件。',
   }
@@ -232,6 +263,12 @@ export function deliverySheet(data: DeliveryData, style: TextStyle): Sheet {
       ...annotationNotes(data.annotations, speech),
     ],
   }
+}
+
+/** What is no domain's name. */
+const DOMAIN_WORDS: Phrases = {
+  [OTHERS]: { en: 'other domains', 'zh-CN': '其他域名' },
+  '': { en: 'domain no longer known', 'zh-CN': '域名已不可知' },
 }
 
 /** What is known of messages of which nobody says that they arrived. */

@@ -71,6 +71,30 @@ describe('figures at the edges', () => {
     expect(kept).toEqual([])
   })
 
+  it('counts by domain as many as were sent by e-mail: small domains, and addresses that are gone, too', async () => {
+    for (const n of [0, 1, 2]) {
+      const made = await history.assign({ arm: 'treated', count: 12, at: day(n) })
+      for (const [at, { contactId }] of made.entries())
+        await execute(
+          database,
+          sql`UPDATE contacts SET email = ${`c@d${n * 12 + at}.test`} WHERE contact_id = ${contactId}`,
+        )
+    }
+    const [erased] = await history.assign({ arm: 'treated', count: 2, at: day(3) })
+    await execute(database, sql`DELETE FROM contacts WHERE contact_id = ${erased?.contactId}`)
+    await rollUp(database, NOW, RULES)
+    const data = await readDelivery(database, question)
+    const sum = data.domains.reduce((all, { sent }) => all + sent, 0)
+    expect([data.channels[0]?.sent, sum, data.domains.length]).toEqual([38, 38, 32])
+    const last = (locale: string) =>
+      deliverySheet(data, { ...style, locale })
+        .tables.find(({ id }) => id === 'domains')
+        ?.rows.slice(-2)
+        .map(([name, sent]) => `${name?.text}: ${sent?.text}`)
+    expect(last('en')).toEqual(['other domains: 6', 'domain no longer known: 2'])
+    expect(last('zh-CN')).toEqual(['其他域名: 6', '域名已不可知: 2'])
+  })
+
   it('means the time to delivery over those messages of which a provider said when they arrived', async () => {
     const made = await history.assign({ arm: 'treated', count: 4, at: day(0) })
     const [slow, slower, clicked] = made.map(({ contactId }) => contactId)
