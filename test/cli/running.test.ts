@@ -351,7 +351,7 @@ currency: CNY
 locales: [en]
 control: 0%
 channels: { log: {} }
-rates: { log: { at_most: 2 per 1s, warm_up: { starts: 2026-01-01, from: 3, to: 3, over: 9000d } } }
+rates: { log: { at_most: 2 per 2s, warm_up: { starts: 2026-01-01, from: 3, to: 3, over: 9000d } } }
 `,
   )
   await writeFile(
@@ -379,7 +379,7 @@ tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: log }] }]
   for (const verb of [['apply'], ['import', 'contacts', 'people.csv'], ['import', 'activity', 'seen.csv']]) {
     expect(await run(verb, shop)).toMatchObject({ code: 0 })
   }
-  // Two at once, another when a second has passed; the other two when the day has.
+  // Two at once, another when two seconds have passed; the other two when the day has.
   const done = await run(['run', '--json'], shop)
   expect(JSON.parse(done.stdout)).toMatchObject({
     settled: { sent: 3 },

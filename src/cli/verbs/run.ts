@@ -4,6 +4,7 @@ import { type ForeseenRun, foreseeRun } from '../../audience/hindrances.ts'
 import { planAudience } from '../../audience/plan.ts'
 import { type RunResult, runCampaign } from '../../audience/run.ts'
 import type { CompiledCampaign } from '../../config/compiled.ts'
+import type { Rates } from '../../config/rates.ts'
 import { appliedNames } from '../../config/versions.ts'
 import { WinbackError } from '../../errors.ts'
 import { readWaiting, type Waiting } from '../../reports/deferral.ts'
@@ -264,12 +265,14 @@ async function sendDue(
   try {
     await pass()
     let waiting = await look()
-    // A rate by the second fills again while we wait; what a day's number holds back is left to another run.
+    let handedAt = performance.now()
+    // A rate by the second or the minute is there again while we wait; what a day's number holds back is left to another run.
     while (waiting.some(({ why }) => why === 'rate_limit')) {
       await delay(1000, undefined, { signal: interrupt })
       const handed = await pass()
       waiting = await look()
-      if (handed === 0) break
+      if (handed > 0) handedAt = performance.now()
+      else if (performance.now() - handedAt >= longestSpan(runtime.rates)) break
     }
     return { settled, skipped, deferred, waiting }
   } finally {
@@ -277,6 +280,15 @@ async function sendDue(
     clearTimeout(leaving)
     progress.finish()
   }
+}
+
+/** Seconds: a span of a provider's rate that is no longer is waited for. */
+const MINUTE = 60
+
+/** Milliseconds of the longest span that is waited for. */
+function longestSpan({ channels }: Rates): number {
+  const spans = [...channels.values()].flatMap(({ rate }) => (rate && rate.per <= MINUTE ? [rate.per] : []))
+  return Math.max(0, ...spans) * 1000
 }
 
 /** What a run came to, as text. */
