@@ -121,7 +121,7 @@ async function runResume(
   const text = [
     switched.outcome === 'changed'
       ? say(`Resumed ${what}.`, `已恢复${what}。`)
-      : say(`${capital(what)} was not paused.`, `${what}：并未暂停。`),
+      : say(`There was no pause of ${what}.`, `${what}：并未暂停。`),
     ...rested.map((each) => restedText(each, target, speech)),
     ...others.map((each) =>
       say(
