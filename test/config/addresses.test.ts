@@ -40,6 +40,7 @@ const BLOCKS = {
   'channels.callback.country': (text: string) => `  callback: { country: "${text}" }`,
   'channels.push.web.subject': (text: string) =>
     `  push: { web: { subject: "${text}", public_key: "${vapid.publicKey}", private_key: "\${VAPID}" } }`,
+  'channels.webhook.url': (text: string) => `  webhook: { url: "${text}", secret: "\${SECRET}", price: "0" }`,
   'channels.webhook.allow_private[0]': (text: string) =>
     `  webhook: { url: "https://shop.internal", secret: "\${SECRET}", allow_private: ["${text}"] }`,
   'offers.provider.allow_private[0]': (text: string) =>
@@ -81,6 +82,8 @@ describe('is refused, with what belongs there', () => {
     ['channels.callback.country', 'CN', 'a country code in digits', undefined],
     ['channels.push.web.subject', 'mailto:', 'mailto:hello@shop.example', undefined],
     ['channels.push.web.subject', 'https://', 'mailto:hello@shop.example', undefined],
+    ['channels.webhook.url', 'http://letters.example/batches', 'must be called by https', undefined],
+    ['channels.webhook.url', 'https://[::1]/batches', 'a private network', undefined],
     ['channels.webhook.allow_private[0]', 'https://shop.internal:8080/', 'a host alone', 'shop.internal'],
     ['channels.webhook.allow_private[0]', '10.0.0.7:8080', 'a host alone', '10.0.0.7'],
     ['offers.provider.allow_private[0]', '10.0.0.0/8', 'a host alone', undefined],

@@ -28,6 +28,8 @@ export function expectedAt(schema: Schema | undefined): string | undefined {
 export function rewritten(found: unknown, schema: Schema | undefined, currency = 'CNY'): string | undefined {
   if (!schema) return undefined
   const takes = (value: unknown) => z.safeParse(schema, value).success
+  // What is wrong with it stands elsewhere: written otherwise, it is as wrong.
+  if (takes(found)) return undefined
   // Where any text will do, a number only lacks its quotes, unless it may be something else altogether.
   if (takes('\u0001')) return typeof found === 'number' && isText(schema) ? `"${found}"` : undefined
   if (typeof found === 'number') {
