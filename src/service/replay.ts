@@ -1,4 +1,4 @@
-import { type RunResult, runCampaign } from '../audience/run.ts'
+import type { RunResult } from '../audience/run.ts'
 import type { ManualClock } from '../clock.ts'
 import type { CompiledCampaign } from '../config/compiled.ts'
 import { appliedNames } from '../config/versions.ts'
@@ -10,7 +10,7 @@ import { dispatchDue, nextDue } from '../touchpoints/dispatch.ts'
 import type { Runtime } from './runtime.ts'
 import { nextTick } from './schedule.ts'
 import { asksForSignals, freshenSignals } from './signals.ts'
-import { ageAll } from './ticks.ts'
+import { ageAll, runOrAge } from './ticks.ts'
 import { openTurns } from './turns.ts'
 
 /** What a replay is made of beside its runtime. */
@@ -81,7 +81,7 @@ export async function replay(runtime: Runtime & { clock: ManualClock }, plan: Re
     // Signals of a replay are as of its clock, as all it knows.
     if ((plan.freshen !== 'runs' || ticks.length > 0) && asking) await freshenSignals(runtime)
     for (const { campaign, tick } of ticks) {
-      const result = await runCampaign(runtime.run, campaign, tick)
+      const result = await runOrAge(runtime.run, campaign, tick)
       if (result.state === 'done') tally.runs += 1
       if (result.state === 'refused') {
         tally.refused += 1

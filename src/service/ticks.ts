@@ -3,6 +3,7 @@ import { ageEpisodes } from '../audience/age.ts'
 import { heldBack } from '../audience/hindrances.ts'
 import { type RunResult, runCampaign } from '../audience/run.ts'
 import { ifReadable } from '../config/book.ts'
+import type { CompiledCampaign } from '../config/compiled.ts'
 import { type AppliedCampaign, appliedCampaigns } from '../config/versions.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
@@ -31,6 +32,20 @@ export async function runDue(
     await freshen(runtime)
     onRun(campaign, tick, await runCampaign(runtime.run, current, tick))
   })
+}
+
+/**
+ * A run of its own for whoever has no scheduler beside it, which ends and advances what is idle: where a pause, a stop or the
+ * campaign's dates keep it from taking anybody in, those under way go on all the same.
+ */
+export async function runOrAge(
+  dependencies: Runtime['run'],
+  campaign: CompiledCampaign,
+  scheduledFor: Date,
+): Promise<RunResult> {
+  const result = await runCampaign(dependencies, campaign, scheduledFor)
+  if (!result.hindrance || result.state === 'refused') return result
+  return { ...result, ...(await ageEpisodes(dependencies, campaign.name, dependencies.clock.now())) }
 }
 
 /** One after another. What goes wrong with one campaign keeps none of the others waiting. @throws AggregateError */

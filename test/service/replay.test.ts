@@ -227,3 +227,32 @@ test('whoever is erased while people are copied is in no rehearsal', async () =>
   expect(await rows(rehearsal, sql`SELECT external_id AS id FROM contacts`)).toEqual([{ id: 'bo' }])
   await rehearsal.close()
 })
+
+test('a campaign whose last day has passed takes nobody in, and brings those under way from tier to tier as it does live', async () => {
+  const database = await freshDatabase()
+  const shop = await openShop({ database, clock: manualClock(START), channels: [] })
+  await shop.importContacts([{ external_id: 'ada', email: 'ada@people.test' }])
+  await shop.importActivity([{ external_id: 'ada', type: 'session', occurred_at: '2026-03-05T00:00:00Z' }])
+  const rehearsal = await prepareRehearsal(database, 'over_replay', START, ['promises'])
+  try {
+    const clock = manualClock(later(START, -1))
+    const past = await openShop({ database: rehearsal, clock, channels: [testChannel('email')] })
+    await past.apply(`${CAMPAIGN.replace('holdout: 0%', 'holdout: 0%\nends: 2026-03-11').replace('3d..40d', '3d..10d')}
+  - name: then
+    inactive: 10d..12d
+    steps: [{ id: more, channel: email, template: hello }]
+`)
+    const runtime = { ...past.runtime, clock }
+    const reveal = async (_after: Date, upTo: Date) => {
+      await revealActivity(runtime, shop.workspace, upTo)
+    }
+    await replay(runtime, { from: START, to: later(START, 9 * DAY), step: 3600, reveal })
+    expect(await rows(rehearsal, sql`SELECT entered_at AS at FROM stages ORDER BY entered_at`)).toEqual([
+      { at: START },
+      { at: later(START, 5 * DAY) },
+    ])
+  } finally {
+    await rehearsal.close()
+    await shop.runtime.close()
+  }
+})

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type ForeseenRun, foreseeRun } from '../../audience/hindrances.ts'
 import { planAudience } from '../../audience/plan.ts'
-import { type RunResult, runCampaign } from '../../audience/run.ts'
+import type { RunResult } from '../../audience/run.ts'
 import type { CompiledCampaign } from '../../config/compiled.ts'
 import type { Rates } from '../../config/rates.ts'
 import { appliedNames } from '../../config/versions.ts'
@@ -13,6 +13,7 @@ import { ANSWERS, REASONS, STATES, WAITS } from '../../reports/reasons.ts'
 import { bracketed, type Speech, sentence } from '../../reports/words.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { freshen, freshenSignals } from '../../service/signals.ts'
+import { runOrAge } from '../../service/ticks.ts'
 import { type BatchResult, processBatch } from '../../touchpoints/batch.ts'
 import { type Batch, dispatchDue } from '../../touchpoints/dispatch.ts'
 import { sweep } from '../../touchpoints/sweep.ts'
@@ -141,7 +142,7 @@ async function runRun(
       const progress = context.output.progress(say(`Running ${name}`, `正在运行 ${name}`))
       const onProgress = (done: number, total: number) => progress.update(done, total)
       try {
-        const { hindrance, ...result } = await runCampaign({ ...selecting, onProgress }, current, asOf)
+        const { hindrance, ...result } = await runOrAge({ ...selecting, onProgress }, current, asOf)
         const ran = result.state === 'done' || result.state === 'already_done'
         const foreseen = ran ? undefined : (hindrance ?? (await foreseeRun(runtime.database, current, asOf)))
         campaigns.push({ campaign: name, ...(foreseen ? { foreseen } : {}), ...result })

@@ -1,6 +1,8 @@
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
+import { execute } from '../../../src/database/connect.ts'
 import { openCliShop, run } from '../command.ts'
 
 test('a run says why what it did not send was not sent', async () => {
@@ -45,4 +47,49 @@ tiers: [{ name: only, inactive: 3d.., steps: [{ id: one, channel: email, templat
   expect(JSON.parse(third.stdout)).toMatchObject({ settled: { skipped: 1 }, skipped: { missing_data: 1 } })
   const story = await run(['explain', 'e', '--json'], here)
   expect(story.stdout).toContain('there is no template come-back in zh-CN')
+})
+
+test('whoever a campaign that is over, paused or stopped has under way goes on, though nobody is taken in', async () => {
+  const { here, database } = await openCliShop()
+  const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
+  const before = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
+  const campaign = `version: 1
+campaign: graded-recall
+title: Graded recall
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 40d
+holdout: 0%
+tiers:
+  - { name: first, inactive: 3d..5d, steps: [{ id: one, channel: log }] }
+  - { name: then, inactive: 5d..30d, steps: [{ id: two, channel: log }] }
+`
+  await write('campaigns/graded-recall.yaml', campaign)
+  await write('people.csv', `external_id,signed_up_at\na,${before(6)}\n`)
+  await write('others.csv', `external_id,signed_up_at\nb,${before(6)}\n`)
+  await write('seen.csv', `external_id,type,occurred_at\nc,session,${before(0.1)}\n`)
+  const runs = [
+    ['apply'],
+    ['import', 'contacts', 'people.csv'],
+    ['import', 'activity', 'seen.csv'],
+    ['run', '--as-of', before(2)],
+  ]
+  for (const verb of runs) expect(await run(verb, here)).toMatchObject({ code: 0 })
+  await write(
+    'campaigns/graded-recall.yaml',
+    campaign.replace('holdout', `ends: ${before(1).slice(0, 10)}\nholdout`),
+  )
+  for (const verb of [['apply'], ['import', 'contacts', 'others.csv']]) {
+    expect(await run(verb, here)).toMatchObject({ code: 0 })
+  }
+  const over = await run(['run', '--json'], here)
+  expect(JSON.parse(over.stdout)).toMatchObject({
+    campaigns: [{ state: 'over', considered: 0, advanced: 1, ended: 0 }],
+    settled: { sent: 1 },
+  })
+  // By another day, its outcome is known; stopped, it is measured to the end all the same.
+  expect((await run(['stop', 'graded-recall', '--yes'], here)).code).toBe(0)
+  await execute(database, sql`UPDATE episodes SET outcome_until = ${before(0.1)}::timestamptz`)
+  const stopped = await run(['run', '--locale', 'en'], here)
+  expect(stopped.stdout).toMatch(/^graded-recall {2}stopped\n[^]*1 {2}ended {2}episodes ended/)
 })
