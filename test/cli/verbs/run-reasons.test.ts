@@ -91,5 +91,5 @@ tiers:
   expect((await run(['stop', 'graded-recall', '--yes'], here)).code).toBe(0)
   await execute(database, sql`UPDATE episodes SET outcome_until = ${before(0.1)}::timestamptz`)
   const stopped = await run(['run', '--locale', 'en'], here)
-  expect(stopped.stdout).toMatch(/^graded-recall {2}stopped\n[^]*1 {2}ended {2}episodes ended/)
+  expect(stopped.stdout).toMatch(/^graded-recall {2}stopped\n[\s\S]*1 {2}ended {2}episodes ended/)
 })
