@@ -1,7 +1,7 @@
 import { MINIMUM_RECALLS } from '../statistics/sequence.ts'
 import type { Effect, SplitCheck, Verdict } from './effect.ts'
 import type { Tone } from './sheet.ts'
-import { bracketed, type Speech, span } from './words.ts'
+import { alarmingP, bracketed, type Speech, span } from './words.ts'
 
 // The sentences a reader takes away. Each says what is known, of how many, and how sure.
 
@@ -121,10 +121,7 @@ export function alarmSentence({ split }: { readonly split: SplitCheck }, speech:
         : `${speech.word(arm.arm)} ${speech.count(arm.observed)} 人，应为 ${speech.count(arm.expected)} 人`,
     )
     .join(en ? '; ' : '；')
-  const p =
-    split.test.kind === 'tested' && split.test.alarm
-      ? bracketed(`p = ${split.test.p.toExponential(1)}`, speech)
-      : ''
+  const p = split.test.kind === 'tested' && split.test.alarm ? bracketed(alarmingP(split.test.p), speech) : ''
   return en ? `GROUPS ARE OFF, NO CONCLUSION: ${arms}${p}.` : `分组异常，结论不可用：${arms}${p}。`
 }
 

@@ -127,6 +127,11 @@ export function pValue(p: number): string {
   return p < 0.001 ? '< 0.001' : p.toFixed(3)
 }
 
+/** A p that alarms, with its order: `p = 2.0e-5`. Groups far enough off have one smaller than a number can be, never nought. */
+export function alarmingP(p: number): string {
+  return p < 1e-300 ? 'p < 1e-300' : `p = ${p.toExponential(1)}`
+}
+
 /** @throws RangeError for a locale, currency or zone that Intl does not know */
 export function speechOf(style: {
   readonly locale: string

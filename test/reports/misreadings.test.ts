@@ -3,6 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { readCampaigns } from '../../src/reports/campaigns.ts'
 import { readCost } from '../../src/reports/cost/cost.ts'
+import { checkSplit } from '../../src/reports/effect.ts'
 import { readLift } from '../../src/reports/lift/lift.ts'
 import { readMonday } from '../../src/reports/monday/monday.ts'
 import { readReport } from '../../src/reports/overview/overview.ts'
@@ -11,6 +12,8 @@ import type { CampaignQuestion } from '../../src/reports/question.ts'
 import { sheetReports } from '../../src/reports/reports.ts'
 import { rollUp } from '../../src/reports/rollup/rollup.ts'
 import { csvOf } from '../../src/reports/sheet.ts'
+import { alarmSentence } from '../../src/reports/verdict-text.ts'
+import { speechOf } from '../../src/reports/words.ts'
 import { freshDatabase } from '../support/database.ts'
 import { clearHistory, day, type History, writeHistory } from '../support/episodes.ts'
 import { clearReports, RULES } from '../support/report-scene.ts'
@@ -410,6 +413,26 @@ describe('where nobody was held out', () => {
     expect(running).toMatch(/^The week of .* days old; nobody taken in then was left uncontacted\.$/)
     expect(sentences(chinese)[1]).toMatch(/当周尚无法判断：当周纳入者中没有对照组。$/)
   })
+})
+
+it('calls nothing a p of nought: groups may be further off than a number can tell', () => {
+  const drawn = (treated: number, holdout: number) =>
+    checkSplit(
+      [
+        { version: 1, arm: 'treated', assigned: treated },
+        { version: 1, arm: 'holdout', assigned: holdout },
+      ],
+      { holdout: 0.1, control: 0 },
+    )
+  const said = (treated: number, holdout: number) =>
+    [english, chinese].map((style) =>
+      alarmSentence({ split: drawn(treated, holdout) }, speechOf(style))?.replace(/.*[(（]/, ''),
+    )
+  expect(said(60_000, 40_000)).toEqual(['p < 1e-300).', 'p < 1e-300）。'])
+  expect(said(800, 200)).toEqual([
+    expect.stringMatching(/^p = \d\.\de-\d+\)\.$/),
+    expect.stringMatching(/^p = \d\.\de-\d+）。$/),
+  ])
 })
 
 it('is no price of nought where nothing was booked', async () => {

@@ -3,7 +3,7 @@ import { MINIMUM_RECALLS } from '../../statistics/sequence.ts'
 import { boundlessText } from '../cost/boundless-price.ts'
 import { fitted, left, type Painter, painter, right, wrap } from '../layout.ts'
 import type { TextStyle } from '../report.ts'
-import { bracketed, pValue, type Speech, span, speechOf } from '../words.ts'
+import { alarmingP, bracketed, pValue, type Speech, span, speechOf } from '../words.ts'
 import type { Comparison, ExperimentResult } from './experiment.ts'
 
 // An experiment as text. Money and means are in the file's own units, which nobody told us.
@@ -106,7 +106,7 @@ function alarmOf({ result, speech }: Pen): string {
       ? `GROUPS ARE OFF, NO CONCLUSION: the split has no share for ${named}. Find out why somebody is there before reading on.`
       : `分组异常，结论不可用：分组比例中没有 ${named}。请先查明为何有人在其中。`
   }
-  const p = tested ? bracketed(`p = ${tested.p.toExponential(1)}`, speech) : ''
+  const p = tested ? bracketed(alarmingP(tested.p), speech) : ''
   const sizes = result.arms.map(({ arm, n }) => `${arm} ${speech.count(n)}`).join(en ? ', ' : '，')
   return en
     ? `GROUPS ARE OFF, NO CONCLUSION: ${sizes} are not what the split should give${p}. Find out why before reading on.`

@@ -3,7 +3,7 @@ import { MINIMUM_RECALLS } from '../../statistics/sequence.ts'
 import { left, right } from '../layout.ts'
 import type { TextStyle } from '../report.ts'
 import { type Sheet, type SheetTable, within, writing } from '../sheet.ts'
-import { bracketed, pValue, type Speech, span } from '../words.ts'
+import { alarmingP, bracketed, pValue, type Speech, span } from '../words.ts'
 import { costSentences, variantCostTables } from './variant-costs-text.ts'
 import { nameOf } from './variant-words.ts'
 import type { ComparedStep, VariantComparison, VariantFigures } from './variants.ts'
@@ -139,7 +139,7 @@ function alarmText({ split, variants }: ComparedStep, speech: Speech): string {
     const strayed = speech.count(split.strayed)
     sizes.push(en ? `${strayed} of a variant that has no share` : `${strayed} 人属于没有占比的方案`)
   }
-  const p = split.test.kind === 'tested' ? bracketed(`p = ${split.test.p.toExponential(1)}`, speech) : ''
+  const p = split.test.kind === 'tested' ? bracketed(alarmingP(split.test.p), speech) : ''
   return en
     ? `the variants are off, no conclusion: ${sizes.join('; ')}${p}.`
     : `方案分组异常，结论不可用：${sizes.join('；')}${p}。`
