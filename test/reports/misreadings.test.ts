@@ -415,6 +415,17 @@ describe('where nobody was held out', () => {
   })
 })
 
+it('puts no difference of rates beyond what a difference can be, of however few', async () => {
+  await history.assign({ arm: 'treated', count: 4, recalled: 3, at: day(4) })
+  await history.assign({ arm: 'holdout', count: 3, at: day(4) })
+  await rollUp(database, NOW, RULES)
+  const { steadied } = await readLift(database, question())
+  expect(steadied).toMatchObject({
+    raw: { value: 0.75, low: expect.closeTo(-0.05, 2), high: 1 },
+    adjusted: { value: 0.75, high: 1 },
+  })
+})
+
 it('calls nothing a p of nought: groups may be further off than a number can tell', () => {
   const drawn = (treated: number, holdout: number) =>
     checkSplit(

@@ -122,12 +122,7 @@ export async function readLift(readable: Readable, question: CampaignQuestion): 
       overall,
       relativeUplift: upliftOf(overall),
       clustered: clusteredDifference(overall, several, await readRepeats(session, question)),
-      steadied: stratifiedCuped(
-        strataOf(cells, question.split).map((own) => ({
-          treated: pairedOf(own, 'treated'),
-          heldOut: pairedOf(own, 'holdout'),
-        })),
-      ),
+      steadied: steadiedDifference(cells, question.split),
       cells: judged,
       tiers: tiers.filter((tier) => judged.some((cell) => cell.tier === tier)),
       segments: [...new Set(judged.map((cell) => cell.segment))].sort(everyoneLast),
@@ -156,6 +151,22 @@ function clusteredDifference(
   const found = recallsByPerson(repeats, treated, heldOut)
   const clustered = found && ratioDifference(found.treated, found.heldOut, found.both)
   return clustered?.kind === 'estimate' ? widened(clustered, 1, -1) : clustered
+}
+
+/** An interval of a mean knows nothing of the ends that a difference of rates has, and of few people goes beyond them. */
+function steadiedDifference(cells: readonly PeopleCell[], split: Splits): Adjusted {
+  const found = stratifiedCuped(
+    strataOf(cells, split).map((own) => ({
+      treated: pairedOf(own, 'treated'),
+      heldOut: pairedOf(own, 'holdout'),
+    })),
+  )
+  const { raw, adjusted } = found
+  return {
+    ...found,
+    raw: raw.kind === 'estimate' ? widened(raw, 1, -1) : raw,
+    adjusted: adjusted.kind === 'estimate' ? widened(adjusted, 1, -1) : adjusted,
+  }
 }
 
 function pairedOf(cells: readonly PeopleCell[], arm: 'treated' | 'holdout') {
