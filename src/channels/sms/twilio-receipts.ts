@@ -32,11 +32,18 @@ export const OPTED_OUT = 21610
 
 /**
  * Twilio signs the URL it was given, whatever a proxy has made of it since: by us in one spelling (a host in small letters,
- * no port that goes without saying), on its own pages as the settings have it.
+ * no port that goes without saying), on its own pages as the settings have it. What people answer it may have been told to
+ * report to our other address, without the provider at its end.
  */
-function givenAs(url: string, { search }: URL): string[] {
+function givenAs(url: string, called: URL): string[] {
   const { origin, pathname } = new URL(url)
-  return [`${origin}${pathname}${search}`, `${url.replace(/\?.*/s, '')}${search}`]
+  const { search } = called
+  return [
+    `${origin}${pathname}${search}`,
+    `${url.replace(/\?.*/s, '')}${search}`,
+    `${origin}${called.pathname}${search}`,
+    called.href,
+  ]
 }
 
 /** Reads a status callback, or a message that somebody sent. */

@@ -604,6 +604,20 @@ describe('Twilio', () => {
     await server.stop()
   })
 
+  it.each([
+    ['our other address', 'https://shop.example/v1/receipts/sms', 'http://10.0.0.2/v1/receipts/sms'],
+    [
+      'the address of the web side, which is another host’s',
+      'https://app.shop.example/v1/receipts/sms/twilio',
+      'https://app.shop.example/v1/receipts/sms/twilio',
+    ],
+  ])('is believed of what people answer where Twilio was told to report that to %s', (_, told, called) => {
+    const body = new URLSearchParams({ MessageSid: 'SM2', From: '+15552223333', Body: 'Stop' })
+    const headers = { 'x-twilio-signature': signTwilio(told, body, '12345') }
+    const read = readNow(channel, webhook({ url: called, headers, body: Buffer.from(body.toString()) }))
+    expect(read).toMatchObject({ replies: [{ from: '+15552223333', optOut: true }] })
+  })
+
   it('is refused with a wrong signature or a changed form', () => {
     expect(post({ MessageSid: 'SM1', MessageStatus: 'delivered' }, REFERENCE, () => 'x')).toMatchObject({
       status: 401,
