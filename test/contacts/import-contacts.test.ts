@@ -210,6 +210,23 @@ u2,,,,,,,,,
     ])
   })
 
+  it('takes the day nought of MySQL, which WordPress writes for want of another, for none', async () => {
+    const database = await emptiedDatabase()
+    const path = file(
+      'wordpress.csv',
+      'external_id,email,signed_up_at\n1,a@example.com,0000-00-00 00:00:00\n2,b@example.com,0000-00-00\n3,c@example.com,2026-00-05\n',
+    )
+    const summary = await importContacts(database, path, options())
+    expect(summary).toMatchObject({ inserted: 2, rejected: 1, warnings: 2 })
+    expect(summary.warningReasons).toEqual([
+      { reason: 'kept without signed_up_at: … is what programs write for nothing', rows: 2, line: 2 },
+    ])
+    expect(await contacts(database)).toMatchObject([
+      { external_id: '1', email: 'a@example.com', signed_up_at: null },
+      { external_id: '2', email: 'b@example.com', signed_up_at: null },
+    ])
+  })
+
   it('refuses ids that no address could lead to, whatever they come with', async () => {
     const database = await emptiedDatabase()
     const reasons = [{ reason: 'external_id: … is a step in a path, and no id', rows: 2, line: 2 }]

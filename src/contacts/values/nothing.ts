@@ -9,6 +9,9 @@ const WORDS: ReadonlySet<unknown> = new Set([
 /** Of any of them: most values are none by their first letter. */
 const BEGINNING = /^\s*[Nn(<\\u#–—-]/
 
+/** MySQL's day where there is none. */
+const ZERO_DAY = /^0000-00-00(?:[ T]00:00:00(?:\.0+)?)?\s*$/
+
 /** Whether a formula failed where the value should be. */
 export function isFailedFormula(text: string): boolean {
   return FAILED.test(text)
@@ -19,7 +22,9 @@ export function isFailedFormula(text: string): boolean {
  * text, people would be greeted by it, and as an id all who have none would be one.
  */
 export function standsForNothing(value: unknown): boolean {
-  if (typeof value !== 'string' || value.length > 12 || !BEGINNING.test(value)) return false
+  if (typeof value !== 'string') return false
+  if (value.startsWith('0000-00-00')) return ZERO_DAY.test(value)
+  if (value.length > 12 || !BEGINNING.test(value)) return false
   const word = value.trim()
   return WORDS.has(word) || isFailedFormula(word)
 }
