@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { sql } from 'drizzle-orm'
 import { type Clock, systemClock } from '../clock.ts'
 import { nearest } from '../config/nearest-name.ts'
@@ -9,7 +10,8 @@ import { installedSchemas, migrate } from '../database/migrate.ts'
 import { openSharedClock, type SharedClock } from '../database/shared-clock.ts'
 import { messageOf, WinbackError } from '../errors.ts'
 import { withAudit } from './changes.ts'
-import type { Invocation } from './verb.ts'
+import type { Outcome } from './output.ts'
+import type { Invocation, Start } from './verb.ts'
 import {
   type DatabasePlace,
   exists,
@@ -60,6 +62,16 @@ export async function withWorkspace<T>(
     (opened) => work({ ...context, ...opened }),
     options,
   )
+}
+
+/** Starts a verb whose work is done in a workspace: see {@link withWorkspace}. */
+export function startInWorkspace(
+  start: Start,
+  command: Command,
+  work: (context: DatabaseContext) => Promise<Outcome>,
+  options?: DatabaseOptions,
+): Promise<void> {
+  return start(command, (invocation) => withWorkspace(invocation, work, options))
 }
 
 /**

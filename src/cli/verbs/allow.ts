@@ -15,7 +15,7 @@ import { sayIn, speechIn } from '../locale.ts'
 import type { Outcome } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
 import { type ImportOptions, mappingOptions, readMapping } from './import.ts'
 import { formatSummary, kindText, rowsOf } from './import-text.ts'
@@ -51,9 +51,7 @@ export function allow(start: Start): Command {
   return mappingOptions(command)
     .option('--reject-file <file>', 'where rows go that stay on the list (default: FILE.kept.csv)')
     .action((address: string | undefined, options: AllowOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runAllow(context, address, options)),
-      ),
+      startInWorkspace(start, command, (context) => runAllow(context, address, options)),
     )
 }
 

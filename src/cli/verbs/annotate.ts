@@ -13,7 +13,7 @@ import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
 import { describe, type Start, wholeNumber } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 
 interface AnnotateOptions extends Spoken {
   readonly on?: string
@@ -43,9 +43,7 @@ export function annotate(start: Start): Command {
     .option('--campaign <name>', 'the campaign it is about (default: all)')
     .option('--remove <number>', 'takes one away', wholeNumber('--remove'))
     .action((text: string | undefined, options: AnnotateOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runAnnotate(context, text, options)),
-      ),
+      startInWorkspace(start, command, (context) => runAnnotate(context, text, options)),
     )
 }
 

@@ -7,7 +7,7 @@ import { type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
 import { describe, repeated, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace, withWorkspace } from '../workspace.ts'
 
 export function apiKeys(start: Start): Command {
   const command = describe('api-keys', {
@@ -42,12 +42,12 @@ export function apiKeys(start: Start): Command {
     )
   spoken(command.command('list').description('The keys there are; never the keys themselves')).action(
     (options: Spoken, child: Command) =>
-      start(child, (invocation) => withWorkspace(invocation, (context) => runList(context, options))),
+      startInWorkspace(start, child, (context) => runList(context, options)),
   )
   spoken(command.command('revoke').description('End a key for good'))
     .argument('<id>', 'its id, the part between the two underscores')
     .action((id: string, options: Spoken, child: Command) =>
-      start(child, (invocation) => withWorkspace(invocation, (context) => runRevoke(context, id, options))),
+      startInWorkspace(start, child, (context) => runRevoke(context, id, options)),
     )
   return command
 }

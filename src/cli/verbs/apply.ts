@@ -14,7 +14,7 @@ import type { Outcome } from '../output.ts'
 import { warnOfSwitches } from '../still-held.ts'
 import { warnOfUnknownSeeds } from '../unknown-seeds.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 
 interface ApplyOptions extends Spoken {
   readonly plan?: string
@@ -36,9 +36,7 @@ export function apply(start: Start): Command {
     .argument('[campaigns...]', 'names or files (default: all)')
     .option('--plan <hash>', 'the hash `winback plan` printed')
     .action((campaigns: string[], options: ApplyOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runApply(context, campaigns, options)),
-      ),
+      startInWorkspace(start, command, (context) => runApply(context, campaigns, options)),
     )
 }
 

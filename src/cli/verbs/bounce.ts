@@ -6,7 +6,7 @@ import { takeReturnedMail } from '../../service/mail.ts'
 import { openRuntime } from '../../service/runtime.ts'
 import { EXIT } from '../failure.ts'
 import { describe, repeated, type Start } from '../verb.ts'
-import { withWorkspace } from '../workspace.ts'
+import { startInWorkspace } from '../workspace.ts'
 
 export function bounce(start: Start): Command {
   return describe('bounce', {
@@ -27,23 +27,21 @@ export function bounce(start: Start): Command {
       repeated,
     )
     .action((file: string | undefined, options: { recipient?: readonly string[] }, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, async (context) => {
-          const raw = file === undefined ? await readInput() : await readMail(resolve(context.cwd, file))
-          const { database, clock } = context
-          const runtime = await openRuntime({ database, workspace: context.loaded.definition, clock })
-          try {
-            const taken = await takeReturnedMail(runtime, raw, options.recipient ?? [])
-            return {
-              data: taken,
-              text: `${taken.outcome}: ${taken.detail}`,
-              ...(taken.outcome === 'refused' ? { exitCode: EXIT.input } : {}),
-            }
-          } finally {
-            await runtime.close()
+      startInWorkspace(start, command, async (context) => {
+        const raw = file === undefined ? await readInput() : await readMail(resolve(context.cwd, file))
+        const { database, clock } = context
+        const runtime = await openRuntime({ database, workspace: context.loaded.definition, clock })
+        try {
+          const taken = await takeReturnedMail(runtime, raw, options.recipient ?? [])
+          return {
+            data: taken,
+            text: `${taken.outcome}: ${taken.detail}`,
+            ...(taken.outcome === 'refused' ? { exitCode: EXIT.input } : {}),
           }
-        }),
-      ),
+        } finally {
+          await runtime.close()
+        }
+      }),
     )
 }
 

@@ -14,7 +14,7 @@ import type { Outcome } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { nearMisses } from '../suggestion.ts'
 import { bounded, describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { formatCall, formatCalls, formatConcluded, formatReleased } from './calls-text.ts'
 
 interface Agent {
@@ -50,17 +50,17 @@ export function calls(start: Start): Command {
     .option('--free', 'only what may be called now and nobody has taken')
     .option('--campaign <name>', 'of one campaign')
     .action((options: CallFilter & Spoken, child: Command) =>
-      start(child, (invocation) => withWorkspace(invocation, (context) => runList(context, options))),
+      startInWorkspace(start, child, (context) => runList(context, options)),
     )
   withAgent(
     command.command('claim').description('Take a call').argument('<id>', 'as the list shows it'),
   ).action((id: string, options: Agent & Spoken, child: Command) =>
-    start(child, (invocation) => withWorkspace(invocation, (context) => runClaim(context, id, options))),
+    startInWorkspace(start, child, (context) => runClaim(context, id, options)),
   )
   withAgent(
     command.command('release').description('Give a call back').argument('<id>', 'as the list shows it'),
   ).action((id: string, options: Agent & Spoken, child: Command) =>
-    start(child, (invocation) => withWorkspace(invocation, (context) => runRelease(context, id, options))),
+    startInWorkspace(start, child, (context) => runRelease(context, id, options)),
   )
   withAgent(
     command
@@ -75,9 +75,7 @@ export function calls(start: Start): Command {
     .option('--notes <text>', 'what was said', bounded('--notes', 'note'))
     .option('--next <time>', 'when to try again: 2026-11-25T10:00:00+08:00')
     .action((id: string, outcome: string, options: OutcomeOptions, child: Command) =>
-      start(child, (invocation) =>
-        withWorkspace(invocation, (context) => runOutcome(context, id, outcome, options)),
-      ),
+      startInWorkspace(start, child, (context) => runOutcome(context, id, outcome, options)),
     )
   return command
 }

@@ -9,7 +9,7 @@ import { chooseLocale, type Spoken, sayIn, spoken } from '../locale.ts'
 import type { Outcome } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { describe, repeated, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
 import { makeAsked, writeAsked } from '../written-file.ts'
 
@@ -37,7 +37,7 @@ export function digest(start: Start): Command {
     .option('--campaign <name>', 'one campaign (default: all)')
     .option('--save <folder>', 'writes it there instead of, or beside, sending')
   return spoken(command).action((options: DigestOptions, command: Command) =>
-    start(command, (invocation) => withWorkspace(invocation, (context) => runDigest(context, options))),
+    startInWorkspace(start, command, (context) => runDigest(context, options)),
   )
 }
 

@@ -18,7 +18,7 @@ import { parseMoment } from '../moments.ts'
 import type { Outcome } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { textStyle } from './report.ts'
 import { describePortrait } from './signal-words.ts'
 
@@ -46,11 +46,9 @@ export function explain(start: Start): Command {
     .option('--unmasked', 'addresses and numbers as they are')
     .option('--schema <name>', 'look into another schema, such as that of a replay')
     .action((contact: string, options: ExplainOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runExplain(context, contact, options), {
-          schema: options.schema,
-        }),
-      ),
+      startInWorkspace(start, command, (context) => runExplain(context, contact, options), {
+        schema: options.schema,
+      }),
     )
 }
 

@@ -23,7 +23,7 @@ import { parseMoment } from '../moments.ts'
 import type { Outcome } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { describe, pairs, repeated, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
 import { failedMostly, formatSummary, indexingOf, kindText, rowsOf } from './import-text.ts'
 import { knownOffers } from './known-offers.ts'
@@ -117,9 +117,7 @@ export function importData(start: Start): Command {
     const { about, read } = KINDS[kind]
     fileOptions(command.command(kind).description(`${about}.`)).action(
       (file: string, options: ImportOptions, child: Command) =>
-        start(child, (invocation) =>
-          withWorkspace(invocation, (context) => runImport(context, kind, read, file, options)),
-        ),
+        startInWorkspace(start, child, (context) => runImport(context, kind, read, file, options)),
     )
   }
   const codes = fileOptions(
@@ -129,14 +127,12 @@ export function importData(start: Start): Command {
       .argument('<offer>', 'its name, or CAMPAIGN.NAME where several campaigns have one'),
   )
   codes.action((offer: string, file: string, options: ImportOptions, child: Command) =>
-    start(child, (invocation) =>
-      withWorkspace(invocation, async (context) => {
-        const place = findOffer(offer, await knownOffers(context))
-        const read: ReadFile = (database, path, given) =>
-          importCodes(database, path, { ...given, offer: place })
-        return await runImport(context, 'codes', read, file, options)
-      }),
-    ),
+    startInWorkspace(start, child, async (context) => {
+      const place = findOffer(offer, await knownOffers(context))
+      const read: ReadFile = (database, path, given) =>
+        importCodes(database, path, { ...given, offer: place })
+      return await runImport(context, 'codes', read, file, options)
+    }),
   )
   return command
 }

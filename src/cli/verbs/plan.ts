@@ -9,7 +9,7 @@ import { parseMoment } from '../moments.ts'
 import type { Outcome } from '../output.ts'
 import { warnOfUnknownSeeds } from '../unknown-seeds.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { type CampaignPlan, planCampaign } from './plan/plan.ts'
 import { formatPlan } from './plan/text.ts'
 
@@ -35,9 +35,7 @@ export function plan(start: Start): Command {
     .option('--as-of <time>', 'count for this moment (default: now)')
     .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .action((campaigns: string[], options: PlanOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runPlan(context, campaigns, options)),
-      ),
+      startInWorkspace(start, command, (context) => runPlan(context, campaigns, options)),
     )
 }
 

@@ -10,7 +10,7 @@ import { chooseLocale } from '../locale.ts'
 import type { Outcome } from '../output.ts'
 import { outcomeOf, outcomeText, type StepOutcome, scarceText } from '../step-outcome.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { writeAsked } from '../written-file.ts'
 import { pageOf, wordsOf } from './plan/plan.ts'
 import { anyContact, withStep } from './preview/opened-step.ts'
@@ -49,9 +49,7 @@ export function preview(start: Start): Command {
     .option('--out <file>', 'write the HTML here')
     .option('--unmasked', 'names, addresses and numbers as they are')
     .action((campaign: string, step: string, options: PreviewOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runPreview(context, campaign, step, options)),
-      ),
+      startInWorkspace(start, command, (context) => runPreview(context, campaign, step, options)),
     )
 }
 

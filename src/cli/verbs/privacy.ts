@@ -16,7 +16,7 @@ import { operator } from '../operator.ts'
 import { type Outcome, toJson } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { bounded, describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { formatConsent } from './consent-text.ts'
 import { rowsOf } from './import-text.ts'
 
@@ -51,9 +51,7 @@ export function consent(start: Start): Command {
     .option('--source <text>', 'where it happened (default: who records it)', bounded('--source', 'line'))
     .option('--proof <text>', 'what shows it', bounded('--proof', 'note'))
     .action((contact: string, options: ConsentOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runConsent(context, contact, options)),
-      ),
+      startInWorkspace(start, command, (context) => runConsent(context, contact, options)),
     )
 }
 
@@ -108,14 +106,12 @@ export function exportPerson(start: Start): Command {
     .argument('<contact>', 'external id')
     .addOption(new Option('--format <format>', 'of the text').choices(['json', 'csv']).default('json'))
     .action((contact: string, options: { format: 'json' | 'csv' }, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, async ({ database, loaded }) => {
-          const contactId = await findContact(database, contact)
-          const held = await exportContact(database, contactId, loaded.definition)
-          const text = options.format === 'csv' ? exportCsv(held).trimEnd() : toJson(held)
-          return { data: held, text, file: true }
-        }),
-      ),
+      startInWorkspace(start, command, async ({ database, loaded }) => {
+        const contactId = await findContact(database, contact)
+        const held = await exportContact(database, contactId, loaded.definition)
+        const text = options.format === 'csv' ? exportCsv(held).trimEnd() : toJson(held)
+        return { data: held, text, file: true }
+      }),
     )
 }
 
@@ -135,9 +131,7 @@ export function erase(start: Start): Command {
     .argument('<contact>', 'external id')
     .option('--yes', 'do not ask')
     .action((contact: string, options: EraseOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runErase(context, contact, options)),
-      ),
+      startInWorkspace(start, command, (context) => runErase(context, contact, options)),
     )
 }
 

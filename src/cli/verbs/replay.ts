@@ -19,7 +19,7 @@ import { parseMoment } from '../moments.ts'
 import { operator } from '../operator.ts'
 import { count, type Outcome } from '../output.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { overviewOf, textStyle } from './report.ts'
 
 interface ReplayOptions {
@@ -53,9 +53,7 @@ export function replay(start: Start): Command {
     .option('--deliver', 'really send, through the workspace’s channels')
     .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .action((campaigns: string[], options: ReplayOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runReplay(context, campaigns, options)),
-      ),
+      startInWorkspace(start, command, (context) => runReplay(context, campaigns, options)),
     )
 }
 

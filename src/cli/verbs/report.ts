@@ -22,7 +22,7 @@ import { count, type Outcome } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { steady } from '../steady.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 
 interface ReportOptions {
   readonly from?: string
@@ -64,30 +64,34 @@ export function report(start: Start): Command {
     .option('--schema <name>', 'look into another schema, such as that of a replay')
     .action(
       (name: string | undefined, campaign: string | undefined, options: ReportOptions, command: Command) =>
-        start(command, (invocation) =>
-          withWorkspace(
-            invocation,
-            async (context): Promise<Outcome> => {
-              const sheet = SHEETS.find((each) => each === name)
-              if (sheet && options.table !== undefined && !options.csv) throw tableAlone(sheet)
-              if (sheet) return runSheet(context, sheet, campaign, options)
-              if (campaign !== undefined) throw unknownReport(name ?? '')
-              if (options.csv)
-                throw new WinbackError('usage.csv', '--csv wants the name of a report', {
-                  remedy: `Write winback report ${SHEETS[0]} --csv; there are ${SHEETS.join(', ')}.`,
-                })
-              if (options.table !== undefined) throw tableAlone()
-              if (options.rebuild || options.refresh === false) throw readsNoSums(options)
-              if (name !== undefined) await assertCampaign(context, name)
-              return runReport(context, name, options)
-            },
-            { schema: options.schema },
-          ),
-        ),
+        startInWorkspace(start, command, (context) => runNamed(context, name, campaign, options), {
+          schema: options.schema,
+        }),
     )
 }
 
 const SHEETS = Object.keys(sheetReports) as SheetName[]
+
+/** The report of that name, of all campaigns or of one; the overview, where the first word is a campaign or there is none. */
+async function runNamed(
+  context: DatabaseContext,
+  name: string | undefined,
+  campaign: string | undefined,
+  options: ReportOptions,
+): Promise<Outcome> {
+  const sheet = SHEETS.find((each) => each === name)
+  if (sheet && options.table !== undefined && !options.csv) throw tableAlone(sheet)
+  if (sheet) return runSheet(context, sheet, campaign, options)
+  if (campaign !== undefined) throw unknownReport(name ?? '')
+  if (options.csv)
+    throw new WinbackError('usage.csv', '--csv wants the name of a report', {
+      remedy: `Write winback report ${SHEETS[0]} --csv; there are ${SHEETS.join(', ')}.`,
+    })
+  if (options.table !== undefined) throw tableAlone()
+  if (options.rebuild || options.refresh === false) throw readsNoSums(options)
+  if (name !== undefined) await assertCampaign(context, name)
+  return runReport(context, name, options)
+}
 
 /** `--table` was ignored, and everything was shown as if it had been all of that table. */
 function tableAlone(sheet: SheetName = SHEETS[0] ?? 'monday'): WinbackError {

@@ -12,7 +12,7 @@ import { chooseLocale, sayIn } from '../locale.ts'
 import type { Outcome } from '../output.ts'
 import { steady } from '../steady.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { formatSignals } from './signals-text.ts'
 
 interface SignalsOptions {
@@ -41,7 +41,7 @@ export function signals(start: Start): Command {
     .option('--refit', 'fit quintiles and return model now')
     .option('--locale <locale>', 'en or zh-CN, or a variant (default: this machine’s)')
     .action((options: SignalsOptions, command: Command) =>
-      start(command, (invocation) => withWorkspace(invocation, (context) => runSignals(context, options))),
+      startInWorkspace(start, command, (context) => runSignals(context, options)),
     )
 }
 

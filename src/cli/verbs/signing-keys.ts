@@ -5,7 +5,7 @@ import type { Language, Speech } from '../../reports/words.ts'
 import { type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import type { Outcome } from '../output.ts'
 import { describe, type Start, wholeNumber } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 
 export function signingKeys(start: Start): Command {
   const command = describe('signing-keys', {
@@ -26,9 +26,7 @@ export function signingKeys(start: Start): Command {
     run: (context: DatabaseContext, speech: Speech) => Promise<Outcome>,
   ): Command =>
     spoken(command.command(name).description(description)).action((options: Spoken, child: Command) =>
-      start(child, (invocation) =>
-        withWorkspace(invocation, (context) => run(context, speechIn(context, options))),
-      ),
+      startInWorkspace(start, child, (context) => run(context, speechIn(context, options))),
     )
   verb('list', 'The keys there are', runList)
   verb('rotate', 'Make a new key, which signs from now on', async ({ database, clock }, speech) => {
@@ -42,20 +40,18 @@ export function signingKeys(start: Start): Command {
   spoken(command.command('retire').description('Refuse the links a key has signed'))
     .argument('<key>', 'its number', wholeNumber('<key>'))
     .action((keyId: number, options: Spoken, child: Command) =>
-      start(child, (invocation) =>
-        withWorkspace(invocation, async (context) => {
-          const say = sayIn(speechIn(context, options))
-          const outcome = await retireSigningKey(context.database, keyId, context.clock.now())
-          const text =
-            outcome === 'retired'
-              ? say(
-                  `Key ${keyId} is retired: links it signed are refused.`,
-                  `密钥 ${keyId} 已停用，由它签名的链接不再有效。`,
-                )
-              : say(`Key ${keyId} was retired already.`, `密钥 ${keyId} 此前已停用。`)
-          return { data: { keyId, outcome }, text }
-        }),
-      ),
+      startInWorkspace(start, child, async (context) => {
+        const say = sayIn(speechIn(context, options))
+        const outcome = await retireSigningKey(context.database, keyId, context.clock.now())
+        const text =
+          outcome === 'retired'
+            ? say(
+                `Key ${keyId} is retired: links it signed are refused.`,
+                `密钥 ${keyId} 已停用，由它签名的链接不再有效。`,
+              )
+            : say(`Key ${keyId} was retired already.`, `密钥 ${keyId} 此前已停用。`)
+        return { data: { keyId, outcome }, text }
+      }),
     )
   return command
 }

@@ -16,7 +16,7 @@ import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
 import { namedBy } from '../still-held.ts'
 import { bounded, describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withReadable, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace, withReadable } from '../workspace.ts'
 
 interface SwitchOptions extends Spoken {
   readonly channel?: string
@@ -73,9 +73,7 @@ export function stop(start: Start): Command {
     .option('--yes', 'do not ask')
     .option('--reason <text>', 'why, for those who read it later', bounded('--reason', 'line'))
     .action((campaign: string, options: StopOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runStop(context, campaign, options)),
-      ),
+      startInWorkspace(start, command, (context) => runStop(context, campaign, options)),
     )
 }
 

@@ -10,7 +10,7 @@ import type { Outcome } from '../output.ts'
 import { openQuietRuntime } from '../quiet-runtime.ts'
 import { steady } from '../steady.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { shown } from '../workspace-file.ts'
 import { failedMostly, formatSummary, rowsOf } from './import-text.ts'
 
@@ -56,9 +56,7 @@ export function sync(start: Start): Command {
     .option('--dry-run', 'write nothing; the same counts as the real thing')
     .option('--full', 'read everything again, whatever was read before')
     .action((source: string | undefined, options: SyncVerbOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runSyncs(context, source, options)),
-      ),
+      startInWorkspace(start, command, (context) => runSyncs(context, source, options)),
     )
 }
 

@@ -11,7 +11,7 @@ import { previewStep } from '../../touchpoints/preview.ts'
 import type { Outcome } from '../output.ts'
 import { outcomeOf, outcomeText } from '../step-outcome.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 import { wordsOf } from './plan/plan.ts'
 import { anyContact, withStep } from './preview/opened-step.ts'
 
@@ -52,9 +52,7 @@ export function testSend(start: Start): Command {
     .option('--locale <locale>', 'in this language instead of the contact’s own')
     .option('--variant <name>', 'this variant of the step instead of the contact’s own')
     .action((campaign: string, step: string, options: TestOptions, command: Command) =>
-      start(command, (invocation) =>
-        withWorkspace(invocation, (context) => runTestSend(context, campaign, step, options)),
-      ),
+      startInWorkspace(start, command, (context) => runTestSend(context, campaign, step, options)),
     )
 }
 

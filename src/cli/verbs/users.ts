@@ -9,7 +9,7 @@ import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import { operator } from '../operator.ts'
 import type { Outcome } from '../output.ts'
 import { describe, type Start } from '../verb.ts'
-import { type DatabaseContext, withWorkspace } from '../workspace.ts'
+import { type DatabaseContext, startInWorkspace } from '../workspace.ts'
 
 export function users(start: Start): Command {
   const command = describe('users', {
@@ -34,18 +34,15 @@ export function users(start: Start): Command {
     spoken(command.command(name).description(description))
       .argument('<name>', 'the user')
       .action((user: string, options: { role?: string } & Spoken, made: Command) =>
-        start(made, (invocation) =>
-          withWorkspace(invocation, (context) => {
-            const speech = speechIn(context, options)
-            const asked = { user, role: options.role ?? 'viewer', say: sayIn(speech), ...speech }
-            return run(context, asked)
-          }),
-        ),
+        startInWorkspace(start, made, (context) => {
+          const speech = speechIn(context, options)
+          const asked = { user, role: options.role ?? 'viewer', say: sayIn(speech), ...speech }
+          return run(context, asked)
+        }),
       )
   const role = () => new Option('--role <role>', 'what the user may do').choices(ROLES).makeOptionMandatory()
   spoken(command.command('list').description('The users there are')).action(
-    (options: Spoken, made: Command) =>
-      start(made, (invocation) => withWorkspace(invocation, (context) => runList(context, options))),
+    (options: Spoken, made: Command) => startInWorkspace(start, made, (context) => runList(context, options)),
   )
   child('add', 'Add a user and print the link that sets the password', runAdd).addOption(role())
   child('link', 'Print a new link that sets the password; the one before is void', runLink)
