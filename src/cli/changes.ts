@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
-import { sql } from 'drizzle-orm'
 import { maskEmail, maskPhone } from '../config/masking.ts'
-import { rows, type Session } from '../database/connect.ts'
+import { contactIdOf } from '../contacts/external-ids.ts'
+import type { Session } from '../database/connect.ts'
 import { WinbackError } from '../errors.ts'
 import { readCallId } from '../outcomes/calls.ts'
 import { beginAudit, endAudit } from '../web/audit.ts'
@@ -199,7 +199,8 @@ export async function withAudit<T>(
   const change = asked && CHANGES[asked.verb]?.(asked)
   if (!change) return await work()
   // Whom an erasure was about, nobody can say afterwards.
-  const subject = change.contact === undefined ? change.about : await contactNamed(session, change.contact)
+  const subject =
+    change.contact === undefined ? change.about : about('contact', await contactIdOf(session, change.contact))
   const auditId = await beginAudit(session, {
     at: clock.now(),
     actor: operator(),
@@ -217,14 +218,6 @@ export async function withAudit<T>(
     await endAudit(session, auditId, end).catch(() => {})
     throw error
   }
-}
-
-async function contactNamed(session: Session, externalId: string): Promise<string | undefined> {
-  const [found] = await rows<{ contactId: number }>(
-    session,
-    sql`SELECT contact_id AS "contactId" FROM external_ids WHERE external_id = ${externalId}`,
-  )
-  return about('contact', found?.contactId)
 }
 
 function about(kind: string, name: string | number | undefined): string | undefined {

@@ -42,13 +42,19 @@ export function stepProblem(name: string, id: string): string | undefined {
   return id === '.' || id === '..' ? `${name}: "${id}" is a step in a path, and no id` : undefined
 }
 
-/** The internal id of a contact of the user's system. @throws WinbackError `contact.unknown` */
-export async function findContact(session: Session, externalId: string): Promise<number> {
+/** The internal id of a contact of the user's system; undefined where there is none. */
+export async function contactIdOf(session: Session, externalId: string): Promise<number | undefined> {
   const [row] = await rows<{ contactId: number }>(
     session,
     sql`SELECT contact_id AS "contactId" FROM external_ids WHERE external_id = ${externalId}`,
   )
-  if (row) return row.contactId
+  return row?.contactId
+}
+
+/** {@link contactIdOf} of one that has to be there. @throws WinbackError `contact.unknown` */
+export async function findContact(session: Session, externalId: string): Promise<number> {
+  const contactId = await contactIdOf(session, externalId)
+  if (contactId !== undefined) return contactId
   throw new WinbackError('contact.unknown', `there is no contact \`${externalId}\``, {
     remedy: 'Contacts are named by the external id they were imported with.',
   })

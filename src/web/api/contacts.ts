@@ -2,7 +2,7 @@ import { type Context, Hono } from 'hono'
 import { z } from 'zod'
 import { isLeavingReason, type LeavingReason } from '../../config/reasons.ts'
 import { LONGEST_TYPED } from '../../config/typed-text.ts'
-import { findContact } from '../../contacts/external-ids.ts'
+import { contactIdOf } from '../../contacts/external-ids.ts'
 import { channelNames } from '../../contacts/import.ts'
 import {
   ANYTHING,
@@ -116,14 +116,10 @@ function assertKnown(field: string, kind: string, chosen: readonly string[], kno
 
 /** The contact a path names, which the request is then about. @throws RefusedError 404 */
 async function contactOf({ database }: Runtime, c: Context<Authorised>): Promise<number> {
-  try {
-    const contactId = await findContact(database, c.req.param('external_id') ?? '')
-    c.set('about', `contact ${contactId}`)
-    return contactId
-  } catch (error) {
-    if (!(error instanceof WinbackError) || error.code !== 'contact.unknown') throw error
-    throw new RefusedError(404, 'not_found', 'there is no such contact')
-  }
+  const contactId = await contactIdOf(database, c.req.param('external_id') ?? '')
+  if (contactId === undefined) throw new RefusedError(404, 'not_found', 'there is no such contact')
+  c.set('about', `contact ${contactId}`)
+  return contactId
 }
 
 function documentOf(chosen: Preferences): z.output<typeof preferencesBody> {
