@@ -22,24 +22,14 @@ export interface Authorised {
 export function requireScope(keys: KeyRing, scope: Scope): MiddlewareHandler<Authorised> {
   return async (c, next) => {
     const text = keyOf(c.req.header('Authorization'))
-    if (text === undefined) {
-      c.header('WWW-Authenticate', 'Basic realm="winback", Bearer')
-      return refuse(
-        c,
-        401,
-        'unauthorised',
-        'send a key: `Authorization: Bearer KEY`, or Basic with the key as user',
-      )
-    }
-    const key = await keys.find(text)
+    const key = text === undefined ? undefined : await keys.find(text)
     if (!key) {
       c.header('WWW-Authenticate', 'Basic realm="winback", Bearer')
-      return refuse(
-        c,
-        401,
-        'unauthorised',
-        'the key does not exist or was revoked; `winback api-keys list` shows them',
-      )
+      const reason =
+        text === undefined
+          ? 'send a key: `Authorization: Bearer KEY`, or Basic with the key as user'
+          : 'the key does not exist or was revoked; `winback api-keys list` shows them'
+      return refuse(c, 401, 'unauthorised', reason)
     }
     if (!key.scopes.includes(scope)) {
       return refuse(c, 403, 'forbidden', `the key "${key.name}" does not have the scope ${scope}`)
