@@ -10,8 +10,8 @@ import { readText, refuseQuery } from '../requests.ts'
 /** What the user's own app asks for at sign-in, and where it says that a message was shown. */
 export function inappApi(options: { runtime: Runtime; keys: KeyRing }): Hono<Authorised> {
   const { keys, runtime } = options
-  const { database, clock, workspace } = runtime
-  const needsConsent = Object.keys(workspace.consent).filter((name) => workspace.consent[name] === 'required')
+  const { database, clock, worker } = runtime
+  const needsConsent = [...worker.needsConsent]
   const api = new Hono<Authorised>()
   api.get('/v1/inapp/:externalId', requireScope(keys, 'inapp'), refuseQuery, async (c) => {
     // What is handed out counts as delivered; with HEAD it would be to nobody.

@@ -142,7 +142,7 @@ async function record(runtime: Runtime, reader: Reader, form: URLSearchParams): 
     )
     const decided = channels.flatMap((channel): ConsentRecord[] => {
       const state = known.consents.get(channel)
-      const asked = needsConsent(runtime, channel) || state === 'withdrawn'
+      const asked = runtime.worker.needsConsent.has(channel) || state === 'withdrawn'
       const decision = ticked.has(channel) ? 'given' : 'withdrawn'
       const agreed = {
         contactId,
@@ -196,7 +196,7 @@ async function readKnown(session: Session, contactId: number, now: Date): Promis
 function standingOf(runtime: Runtime, name: string, { held, consents, silenced, left }: Known) {
   const kind = runtime.worker.addressKinds.get(name) ?? ''
   const consent = consents.get(name)
-  const needed = needsConsent(runtime, name)
+  const needed = runtime.worker.needsConsent.has(name)
   const allowed = needed ? consent === 'given' : consent !== 'withdrawn'
   const wanted =
     !silenced.has(kind) && allowed && !held.channelsOff.includes(name) && !held.channelsOff.includes('*')
@@ -248,10 +248,6 @@ async function silencedKinds(session: Session, contactId: number, now: Date): Pr
         GROUP BY a.kind HAVING bool_and(s.key IS NOT NULL)`,
   )
   return new Set(found.map(({ kind }) => kind))
-}
-
-function needsConsent({ workspace }: Runtime, channel: string): boolean {
-  return workspace.consent[channel] === 'required'
 }
 
 function dayText(at: Date, timezone: string, language: Language): string {
