@@ -41,6 +41,7 @@ export interface VersionRow {
   readonly inputs: string
   readonly templates: string
   readonly workspace: PinnedWorkspace
+  readonly workspace_source: string | null
   readonly applied_at: Date
   readonly applied_by: string
   readonly restores: number | null
@@ -128,6 +129,8 @@ export interface NewVersion {
   readonly inputs: string
   readonly templates: string
   readonly workspace: PinnedWorkspace
+  /** winback.yaml as it is written. */
+  readonly workspaceSource: string
   readonly restores: number | null
   readonly at: Date
   readonly by: string
@@ -140,11 +143,11 @@ export async function storeVersion(tx: Transaction, made: NewVersion): Promise<n
   const [row] = await rows<{ version: number }>(
     tx,
     sql`INSERT INTO campaign_versions
-          (campaign, version, source, file, inputs, templates, workspace, applied_at, applied_by, restores)
+          (campaign, version, source, file, inputs, templates, workspace, workspace_source, applied_at, applied_by, restores)
         SELECT ${campaign}::text, coalesce(max(version), 0) + 1, ${made.source}::text, ${made.file}::text,
                ${made.inputs}::text, ${made.templates}::text,
-               ${JSON.stringify(pinWorkspace(made.workspace))}::jsonb, ${made.at.toISOString()}::timestamptz, ${made.by}::text,
-               ${made.restores}::int
+               ${JSON.stringify(pinWorkspace(made.workspace))}::jsonb, ${made.workspaceSource}::text,
+               ${made.at.toISOString()}::timestamptz, ${made.by}::text, ${made.restores}::int
           FROM campaign_versions WHERE campaign = ${campaign}
         RETURNING version`,
   )

@@ -1,13 +1,18 @@
-import { readdirSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { cpSync, readdirSync } from 'node:fs'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { is, sql } from 'drizzle-orm'
 import { getTableConfig, PgTable } from 'drizzle-orm/pg-core'
 import { expect, it } from 'vitest'
 import { rows } from '../../src/database/connect.ts'
 import { freshDatabase } from '../support/database.ts'
+import { scratchDirectory } from '../support/scratch.ts'
 
 // The migrations are written by hand; the schema's files say what they should come to. Neither may drift.
 
+const root = fileURLToPath(new URL('../..', import.meta.url))
 const folder = new URL('../../src/database/schema/', import.meta.url)
 
 async function declared(): Promise<Map<string, string[]>> {
@@ -49,4 +54,23 @@ it('what the migrations make is what the schema says: tables, columns, types, nu
   const wanted = await declared()
   expect([...made.keys()].toSorted()).toEqual([...wanted.keys()].toSorted())
   for (const [table, columns] of wanted) expect(made.get(table), table).toEqual(columns)
+})
+
+it('`npm run migration` begins at the schema of now: the last migration has its snapshot', async () => {
+  const out = scratchDirectory()
+  cpSync(join(root, 'migrations', 'meta'), join(out, 'meta'), { recursive: true })
+  const program = join(root, 'node_modules', 'drizzle-kit', 'bin.cjs')
+  const args = [
+    '--dialect',
+    'postgresql',
+    '--schema',
+    './src/database/schema/*.ts',
+    '--out',
+    relative(root, out),
+  ]
+  const { stdout } = await promisify(execFile)(process.execPath, [program, 'generate', ...args], {
+    cwd: root,
+  })
+  expect(stdout).toContain('No schema changes')
+  expect(readdirSync(out)).toEqual(['meta'])
 })

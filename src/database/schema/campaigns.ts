@@ -35,6 +35,8 @@ export const campaignVersions = pgTable(
     templates: text('templates').notNull(),
     /** What of the workspace the version was applied with: its draws, and the facts its conditions ask about. */
     workspace: jsonb('workspace').$type<Record<string, unknown>>().notNull(),
+    /** winback.yaml as written when it was applied, to show what changed since; null of versions that did not keep it. */
+    workspaceSource: text('workspace_source'),
     appliedAt: at('applied_at').notNull(),
     appliedBy: text('applied_by').notNull(),
     /** The version this one restores, where it came from `rollback`. */

@@ -8,6 +8,7 @@ const source = 'campaign: graded\nholdout: 10%\nwindow: 30d\n'
 const running = {
   source,
   templates,
+  workspace_source: WORKSPACE,
   inputs: inputsHash({ campaign: source, workspace: WORKSPACE, templates }),
 }
 
@@ -31,14 +32,26 @@ test('what an apply would change is named by line, by template and by workspace'
       { path: 'c.en.hbs', change: 'added' },
     ],
     workspace: false,
+    workspaceLines: [],
   })
 })
 
-test('line ends of another system are no change, another workspace is one', () => {
+test('line ends of another system are no change, another workspace is one, by line where the version kept it', () => {
   const files = {
     campaign: source.replaceAll('\n', '\r\n'),
     workspace: WORKSPACE.replace('Tea', 'Coffee'),
     templates: { 'a.en.hbs': 'A', 'b.en.hbs': 'B' },
   }
-  expect(changesSince(running, files)).toEqual({ campaign: [], templates: [], workspace: true })
+  const changed = { campaign: [], templates: [], workspace: true }
+  expect(changesSince(running, files)).toEqual({
+    ...changed,
+    workspaceLines: [
+      { kind: 'same', text: 'version: 1' },
+      { kind: 'del', text: 'name: Lantern Tea' },
+      { kind: 'add', text: 'name: Lantern Coffee' },
+      { kind: 'same', text: '' },
+    ],
+  })
+  const older = { ...running, workspace_source: null }
+  expect(changesSince(older, files)).toEqual({ ...changed, workspaceLines: [] })
 })

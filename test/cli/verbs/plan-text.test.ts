@@ -280,6 +280,7 @@ describe('a plan', () => {
       campaign: [{ kind: 'del', text: 'holdout: 10%' } as const, ...Array.from({ length: 42 }, () => long)],
       templates: [{ path: 'coupon.en.hbs', change: 'changed' } as const],
       workspace: true,
+      workspaceLines: [{ kind: 'add', text: 'control: 5%' } as const],
     }
     const lines = text('en', { version: { current: 2, changed: true }, changes }, 60).split('\n')
     const from = lines.indexOf('What would change')
@@ -287,10 +288,11 @@ describe('a plan', () => {
       '  - holdout: 10%',
       `  ${`+ ${long.text}`.slice(0, 57)}…`,
     ])
-    expect(lines.slice(from + 41, from + 45)).toEqual([
+    expect(lines.slice(from + 41, from + 46)).toEqual([
       '  … further lines: 3',
       '  templates/coupon.en.hbs: changed',
       '  winback.yaml: changed',
+      '  + control: 5%',
       '',
     ])
     const chinese = text('zh-CN', { version: { current: 2, changed: true }, changes }).replaceAll(NAMED, '')

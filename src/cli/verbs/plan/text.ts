@@ -1,3 +1,4 @@
+import type { DiffLine } from '../../../config/line-diff.ts'
 import type { Workspace } from '../../../config/workspace.ts'
 import { cellsOf, fitted, left, type Painter, painter, right, wrap } from '../../../reports/layout.ts'
 import { type Speech, speechOf } from '../../../reports/words.ts'
@@ -129,29 +130,34 @@ function warning(plan: CampaignPlan, { speech, paint, width }: Pen): string[] {
   return text === undefined ? [] : wrap(text, width).map(paint.bad)
 }
 
-/** Changed lines shown of a campaign's file; the web shows all. */
+/** Changed lines shown of a file. */
 const SHOWN = 40
 const MARKS = { same: '  ', add: '+ ', del: '- ' } as const
 
 function changed(
-  { campaign, templates, workspace }: PlannedChanges,
+  { campaign, templates, workspace, workspaceLines }: PlannedChanges,
   { templates: folder }: Workspace,
   pen: Pen,
 ): string[] {
-  const { paint, speech, width, word } = pen
-  const paints = { same: paint.faint, add: paint.good, del: paint.bad }
-  const lines = campaign.slice(0, SHOWN).map(({ kind, text }) => {
-    return `  ${paints[kind](shortened(`${MARKS[kind]}${text}`, width - 2))}`
-  })
-  const more = campaign.length - lines.length
+  const { speech, word } = pen
   const colon = speech.language === 'en' ? ': ' : '：'
   const words = { added: word('added'), changed: word('altered'), removed: word('removed') }
   return [
-    ...lines,
-    ...(more > 0 ? indented(`… ${word('more')}${colon}${speech.count(more)}`, pen) : []),
+    ...diffText(campaign, pen),
     ...templates.flatMap(({ path, change }) => indented(`${folder}/${path}${colon}${words[change]}`, pen)),
     ...(workspace ? indented(`winback.yaml${colon}${word('altered')}`, pen) : []),
+    ...diffText(workspaceLines, pen),
   ]
+}
+
+function diffText(diff: readonly DiffLine[], { paint, speech, width, word }: Pen): string[] {
+  const paints = { same: paint.faint, add: paint.good, del: paint.bad }
+  const lines = diff.slice(0, SHOWN).map(({ kind, text }) => {
+    return `  ${paints[kind](shortened(`${MARKS[kind]}${text}`, width - 2))}`
+  })
+  const more = diff.length - lines.length
+  const colon = speech.language === 'en' ? ': ' : '：'
+  return more > 0 ? [...lines, `  … ${word('more')}${colon}${speech.count(more)}`] : lines
 }
 
 /** The beginning of a line that a terminal would break. */
