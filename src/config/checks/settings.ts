@@ -107,24 +107,16 @@ function* checkShares({ campaign, document, workspace, doubtful }: Checked): Gen
     const message = `everybody who enters ${tier.name ?? 'this tier'} is held out, so nobody will ever get its messages; use less, such as 20%`
     yield finding(document, ['tiers', no, 'holdout'], message, { severity: 'warning' })
   }
-  const share = workspace.control ?? 0
-  if (campaign.holdout === undefined || doubtful(['control'])) return
-  const [holdout, control] = [percent(campaign.holdout), percent(share)]
-  const sum = `${holdout} held out and ${control} of control group (winback.yaml)`
-  // As people write them: sums of shares are seldom exact.
-  const all = percent(campaign.holdout + share) === '100%'
-  if (all) {
-    const why = share === 0 ? 'everybody is held out' : `${sum} are everybody`
-    const less = `use less than ${percent(1 - share)}, such as ${percent((1 - share) / 5)}`
-    const message = `${why}, so nobody will ever get a message; ${less}`
+  // The campaign holds out of those who are not in the control group: the two shares never come to everybody together.
+  if (campaign.holdout === 1) {
+    const message =
+      'everybody is held out, so nobody will ever get a message; use less than 100%, such as 20%'
     yield finding(document, ['holdout'], message, { severity: 'warning' })
-  } else if (campaign.holdout + share > 1) {
-    yield finding(document, ['holdout'], `${sum} are more than 100%; use ${percent(1 - share)} or less`)
+  } else if (workspace.control === 1 && !doubtful(['control'])) {
+    const message =
+      'everybody is in the control group (winback.yaml), so nobody will ever get a message; use less, such as 5%'
+    yield finding(document, ['holdout'], message, { severity: 'warning' })
   }
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 1e6) / 1e4}%`
 }
 
 function* checkZone(document: SourceDocument, zone: string, path: Path = ['timezone']): Generator<Problem> {
