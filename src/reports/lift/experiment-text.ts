@@ -49,6 +49,16 @@ function numberOf(locale: string): (value: number) => string {
   return (value) => format.format(value)
 }
 
+/** A sum is no estimate: whoever adds up the column finds it to the last unit, and to its thousandths. */
+function sumOf(sum: number, { locale }: Speech): string {
+  const options = {
+    maximumSignificantDigits: 4,
+    maximumFractionDigits: 3,
+    roundingPriority: 'morePrecision',
+  } as const
+  return new Intl.NumberFormat(locale, options).format(sum)
+}
+
 /** A level: a rate in percent, a mean as it is. */
 function level(value: number, { result, speech, number }: Pen): string {
   return result.rates ? speech.percent(value) : number(value)
@@ -126,7 +136,7 @@ function levels(pen: Pen, style: TextStyle): string[] {
   const rows = result.arms.map(({ arm, n, sum, level: found }) => [
     arm === result.control ? `${arm} ${en ? '(control)' : '（对照）'}` : arm,
     speech.count(n),
-    result.rates ? speech.count(sum) : pen.number(sum),
+    result.rates ? speech.count(sum) : sumOf(sum, speech),
     found.kind === 'estimate' ? level(found.value, pen) : '–',
     found.kind === 'estimate' ? span((value) => level(value, pen), found) : speech.word('notEnough'),
   ])

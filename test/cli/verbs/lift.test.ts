@@ -251,6 +251,20 @@ describe('winback lift', () => {
     expect(other.stdout.replaceAll(/\n\s*/g, '')).toMatch(chinese)
   })
 
+  it('gives a sum as it is: rounded, it was another than that of the file', async () => {
+    const spent = (group: string, amounts: readonly number[]) =>
+      amounts.map((amount) => `u,${group},${amount}`)
+    const sums = async (name: string, mail: readonly number[], none: readonly number[]) => {
+      const file = write(name, [HEADER, ...spent('mail', mail), ...spent('none', none)])
+      const { text } = await lift([file, ...ASKED, '--locale', 'en'])
+      return text.stdout
+        .split('\n')
+        .flatMap((line) => /^ {2}(?:mail|none \(control\)) +\d+ +(\S+)/.exec(line)?.[1] ?? [])
+    }
+    expect(await sums('yen.csv', [40_123, 47_523], [12_345_678, 1])).toEqual(['87,646', '12,345,679'])
+    expect(await sums('dinars.csv', [1234.125, 0.25], [0.0012, 0.00034])).toEqual(['1,234.375', '0.00154'])
+  })
+
   it('says nothing relative to less than nothing: a mean twice as far below it was told as +100 %', async () => {
     const below = (group: string, mean: number) =>
       Array.from({ length: 40 }, (_, i) => `${group}${i},${group},${mean + (i % 2 === 0 ? 1 : -1)}`)
