@@ -95,8 +95,9 @@ export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const tls = OPENSSL.exec(error.message)?.[1]
   if (tls !== undefined) return `TLS: ${tls}`
-  // `fetch` says in its cause alone why it failed; where several addresses were tried, that has a code and no message.
   const { message, cause } = error
-  if (message !== 'fetch failed' || !(cause instanceof Error)) return message
-  return `${message}: ${cause.message || codeOf(cause)}`
+  // Where several addresses of a host were tried, each has a message and the whole has none.
+  if (error instanceof AggregateError && message === '') return error.errors.map(messageOf).join('; ')
+  // `fetch` says in its cause alone why it failed.
+  return message === 'fetch failed' && cause instanceof Error ? `${message}: ${messageOf(cause)}` : message
 }
