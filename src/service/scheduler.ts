@@ -5,14 +5,11 @@ import { transaction } from '../database/connect.ts'
 import { closeOverdueCalls } from '../outcomes/calls.ts'
 import { bookEarlyCosts } from '../outcomes/costs.ts'
 import { askProviders, createInquiries, settleByEvents } from '../outcomes/doubts.ts'
-import { watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
-import { heedClock } from '../touchpoints/clock-seen.ts'
 import { type Batch, dispatchDue } from '../touchpoints/dispatch.ts'
 import type { Engine } from '../touchpoints/queue/engine.ts'
 import { jobOf } from '../touchpoints/queue/jobs.ts'
 import { type JobQueue, openQueue } from '../touchpoints/queue/queue.ts'
 import { unqueue } from '../touchpoints/recovery.ts'
-import { forgetAbsences } from '../touchpoints/sending/absences.ts'
 import { sweep } from '../touchpoints/sweep.ts'
 import { sendDueDigest } from './digest.ts'
 import { type Loop, restAfter, startLoop } from './loop.ts'
@@ -23,7 +20,7 @@ import type { Runtime } from './runtime.ts'
 import type { Service, ServiceEvents } from './service.ts'
 import { freshen } from './signals.ts'
 import { syncDue, type WorkspaceText } from './sync.ts'
-import { ageIdle, runDue } from './ticks.ts'
+import { ageIdle, runDue, watchHarm } from './ticks.ts'
 
 /** Milliseconds between two looks at the database. */
 export interface SchedulerPace {
@@ -245,13 +242,7 @@ async function keepFresh(runtime: Runtime, pace: SchedulerPace): Promise<number>
   return pace.sweep
 }
 
-/** Pauses channels and campaigns whose limits of complaints and the like are reached. */
 async function watch(runtime: Runtime, events: ServiceEvents, pace: SchedulerPace): Promise<number> {
-  const { database, clock, workspace, book } = runtime
-  const now = clock.now()
-  for (const tripped of await watchChannels(database, now, workspace.rates)) events.onTripped?.(tripped)
-  for (const tripped of await watchCampaigns(database, now, book)) events.onTripped?.(tripped)
-  await forgetAbsences(database, now)
-  await heedClock(database, now)
+  for (const tripped of await watchHarm(runtime)) events.onTripped?.(tripped)
   return pace.sweep
 }

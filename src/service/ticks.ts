@@ -7,11 +7,14 @@ import type { CompiledCampaign } from '../config/compiled.ts'
 import { type AppliedCampaign, appliedCampaigns } from '../config/versions.ts'
 import { rows, type Session } from '../database/connect.ts'
 import { messageOf } from '../errors.ts'
+import { type Tripped, watchCampaigns, watchChannels } from '../touchpoints/breakers.ts'
+import { heedClock } from '../touchpoints/clock-seen.ts'
+import { forgetAbsences } from '../touchpoints/sending/absences.ts'
 import type { Runtime } from './runtime.ts'
 import { lastTick } from './schedule.ts'
 import { freshen } from './signals.ts'
 
-// What the scheduler does when it is time; what a replay ends with.
+// What the scheduler does when it is time, and a run by hand or by cron does for itself; what a replay ends with.
 
 /**
  * Runs every campaign whose newest tick has no finished run. A machine that was off for a week catches up once: only
@@ -88,4 +91,20 @@ export async function ageAll(runtime: Runtime): Promise<void> {
   for (const { campaign } of await appliedCampaigns(runtime.database)) {
     await ageEpisodes(runtime.run, campaign, runtime.clock.now())
   }
+}
+
+/**
+ * Pauses channels and campaigns whose limits of complaints and the like are reached, tries again what has rested for long
+ * enough, and forgets absences that nobody looks into any more.
+ * @returns what changed
+ */
+export async function watchHarm({ database, clock, workspace, book }: Runtime): Promise<Tripped[]> {
+  const now = clock.now()
+  const tripped = [
+    ...(await watchChannels(database, now, workspace.rates)),
+    ...(await watchCampaigns(database, now, book)),
+  ]
+  await forgetAbsences(database, now)
+  await heedClock(database, now)
+  return tripped
 }

@@ -123,14 +123,7 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
       )
       say('sweep', { ...swept }, words)
     },
-    onTripped: (tripped) => {
-      const { scope, name, event, reason } = tripped
-      const words = inWords(
-        `${scope} ${name} ${event.replace('_', ' ')}: ${reason}`,
-        `${scope === 'channel' ? '渠道' : '活动'} ${name} ${TRIPPED[event]}：${switchReason(reason, language)}`,
-      )
-      say('tripped', { ...tripped }, words)
-    },
+    onTripped: (tripped) => say('tripped', { ...tripped }, trippedText(tripped, speech)),
     onSync: (summary) => {
       // Most syncs of a quiet hour read again what is known, and are nothing to tell of.
       const { sync, state, inserted, updated, rejected } = summary
@@ -216,6 +209,14 @@ export function narrate(context: Pick<DatabaseContext, 'clock' | 'output'>, spee
 function isHeldBack({ state, runId }: RunResult): boolean {
   // A stop in the middle of a run is an end of that run, with an id.
   return runId === 0 && ['paused', 'stopped', 'not_yet', 'over'].includes(state)
+}
+
+/** What a breaker or a `stop` rule did, and by which figures. */
+export function trippedText({ scope, name, event, reason }: Tripped, speech: Speech): string {
+  return sayIn(speech)(
+    `${scope} ${name} ${event.replace('_', ' ')}: ${reason}`,
+    `${scope === 'channel' ? '渠道' : '活动'} ${name} ${TRIPPED[event]}：${switchReason(reason, speech.language)}`,
+  )
 }
 
 const TRIPPED: Readonly<Record<Tripped['event'], string>> = {

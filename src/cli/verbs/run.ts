@@ -6,14 +6,16 @@ import type { RunResult } from '../../audience/run.ts'
 import type { CompiledCampaign } from '../../config/compiled.ts'
 import type { Rates } from '../../config/rates.ts'
 import { appliedNames } from '../../config/versions.ts'
+import { transaction } from '../../database/connect.ts'
 import { WinbackError } from '../../errors.ts'
+import { closeOverdueCalls } from '../../outcomes/calls.ts'
 import { readWaiting, type Waiting } from '../../reports/deferral.ts'
 import { fitted, left, painter, right, wrap } from '../../reports/layout.ts'
 import { ANSWERS, REASONS, STATES, WAITS } from '../../reports/reasons.ts'
 import { bracketed, type Speech, sentence } from '../../reports/words.ts'
 import { openRuntime, type Runtime } from '../../service/runtime.ts'
 import { freshen, freshenSignals } from '../../service/signals.ts'
-import { runOrAge } from '../../service/ticks.ts'
+import { runOrAge, watchHarm } from '../../service/ticks.ts'
 import { type BatchResult, processBatch } from '../../touchpoints/batch.ts'
 import { type Batch, dispatchDue } from '../../touchpoints/dispatch.ts'
 import { sweep } from '../../touchpoints/sweep.ts'
@@ -30,6 +32,7 @@ import { steady } from '../steady.ts'
 import { describe, type Start } from '../verb.ts'
 import { type DatabaseContext, withWorkspace } from '../workspace.ts'
 import { reasonOf } from './doctor/finding.ts'
+import { trippedText } from './narration.ts'
 import { noteText, RUN_STATES } from './run-words.ts'
 
 interface RunOptions extends Spoken {
@@ -117,6 +120,7 @@ async function runRun(
     })
   }
   const runtime = await openRuntime({ database: context.database, workspace, clock: context.clock })
+  const speech = speechIn(context, options)
   const say = sayIn(context.output)
   // The run speaks of one moment; what is sent looks at the clock again and again, for it may take all evening.
   const selecting = { ...runtime.run, clock: { now: () => asOf } }
@@ -130,12 +134,13 @@ async function runRun(
     const current =
       names.length === 1
         ? (name: string) => runtime.book.current(name)
-        : (name: string) =>
-            currentVersion(runtime.book, name, context.output, sayIn(speechIn(context, options)))
+        : (name: string) => currentVersion(runtime.book, name, context.output, sayIn(speech))
     const chosen = await Promise.all(names.map(current))
     const readable = chosen.flatMap((each) => each ?? [])
     const unread = readable.length < names.length
     if (options.dryRun) return await countOnly(runtime, { readable, unread }, asOf, context, options)
+    // Where everything is run by hand or by cron, nobody else looks at what was complained of since the last run.
+    for (const tripped of await watchHarm(runtime)) context.output.warn(trippedText(tripped, speech))
     const campaigns = []
     for (const current of readable) {
       const { name } = current
@@ -158,7 +163,7 @@ async function runRun(
     const refused = campaigns.some((each) => each.state === 'refused')
     return {
       data: result,
-      text: formatRun(result, context, speechIn(context, options)),
+      text: formatRun(result, context, speech),
       exitCode: refused ? EXIT.refused : unread ? EXIT.input : EXIT.fine,
     }
   } finally {
@@ -258,6 +263,7 @@ async function sendDue(
   const look = () => readWaiting(runtime.database, runtime.clock.now())
   // Where everything is run by hand or by cron, nobody else takes up what a run left behind that was killed.
   await sweep(runtime.database, runtime.clock.now(), runtime.idempotent)
+  await transaction(runtime.database, (tx) => closeOverdueCalls(tx, runtime.clock.now()))
   let leaving: NodeJS.Timeout | undefined
   const leave = () => {
     leaving = setTimeout(() => runtime.leave(), PATIENCE)

@@ -2,7 +2,7 @@ import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sql } from 'drizzle-orm'
 import { expect, test } from 'vitest'
-import { execute } from '../../../src/database/connect.ts'
+import { execute, rows } from '../../../src/database/connect.ts'
 import { openCliShop, run } from '../command.ts'
 
 test('a run says why what it did not send was not sent', async () => {
@@ -92,4 +92,52 @@ tiers:
   await execute(database, sql`UPDATE episodes SET outcome_until = ${before(0.1)}::timestamptz`)
   const stopped = await run(['run', '--locale', 'en'], here)
   expect(stopped.stdout).toMatch(/^graded-recall {2}stopped\n[\s\S]*1 {2}ended {2}episodes ended/)
+})
+
+test('a run pauses what its stop rules or a breaker forbid before it sends more, says so, and closes the calls of who is done', async () => {
+  const { here, database } = await openCliShop()
+  const write = (name: string, text: string) => writeFile(join(here.cwd, name), text)
+  const before = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString()
+  await write(
+    'campaigns/graded-recall.yaml',
+    `version: 1
+campaign: graded-recall
+title: Graded recall
+schedule: "0 9 * * *"
+goals: { recall: { event: session } }
+window: 40d
+holdout: 0%
+stop: { unsubscribe: 10% }
+tiers: [{ name: only, inactive: 3d..30d, steps: [{ id: one, channel: log }] }]
+`,
+  )
+  const people = (...ids: string[]) =>
+    `external_id,email,signed_up_at\n${ids.map((id) => `${id},${id}@shop.example,${before(6)}\n`).join('')}`
+  await write('people.csv', people('a', 'b', 'c', 'd'))
+  await write('later.csv', people('e'))
+  await write('left.csv', 'email\na@shop.example\nb@shop.example\nc@shop.example\n')
+  await write('seen.csv', `external_id,type,occurred_at\nz,session,${before(0.1)}\n`)
+  const lines = [
+    ['apply'],
+    ['import', 'contacts', 'people.csv'],
+    ['import', 'activity', 'seen.csv'],
+    ['run'],
+    ['import', 'suppressions', 'left.csv', '--set', 'reason=unsubscribe'],
+    ['import', 'contacts', 'later.csv'],
+  ]
+  for (const verb of lines) expect(await run(verb, here)).toMatchObject({ code: 0 })
+  await execute(
+    database,
+    sql`INSERT INTO calls (contact_id, touchpoint_id, episode_id, step_id, campaign, kind, script, taker, priority, state,
+          opened_at, due_at, next_attempt_at)
+        SELECT contact_id, touchpoint_id, episode_id, step_id, 'graded-recall', 'recall', 'adviser', 'agent', 50, 'open',
+          settled_at, settled_at, settled_at FROM touchpoint_records`,
+  )
+  await execute(database, sql`UPDATE episodes SET outcome_until = ${before(0.1)}::timestamptz`)
+  const { stdout, stderr } = await run(['run', '--locale', 'en'], here)
+  expect(stderr).toContain('campaign graded-recall stopped: 75 % opt-outs (3 of 4), more than 10 %')
+  expect(stdout).toMatch(/^graded-recall {2}paused/)
+  expect(
+    await rows(database, sql`SELECT state, closed_by AS by, count(*) AS calls FROM calls GROUP BY 1, 2`),
+  ).toEqual([{ state: 'closed', by: 'expired', calls: 4 }])
 })
