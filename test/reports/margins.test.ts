@@ -389,6 +389,9 @@ describe('the report', () => {
   })
 
   it('says how to declare a margin where no goal has one', async () => {
+    // Of nobody it is not known whether one has.
+    const unasked = flat(sheetReports.cost.format(await readCost(database, question()), english))
+    expect(unasked).not.toContain('Set a margin')
     await fill({ treated: 270, holdout: 20 })
     await rollUp(database, NOW, { ...RULES, earnedOf: async () => ({}) })
     const data = await readCost(database, question())

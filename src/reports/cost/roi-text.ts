@@ -94,7 +94,7 @@ function readingOf({ low, high }: Estimate, en: boolean): string {
 
 /** What the ROI is made of, or how to get one. */
 export function marginNotes(
-  { earned, goalsUnread }: Pick<CostData, 'earned' | 'goalsUnread'>,
+  { earned, goalsUnread, split }: Pick<CostData, 'earned' | 'goalsUnread' | 'split'>,
   speech: Speech,
 ): string[] {
   const en = speech.language === 'en'
@@ -106,7 +106,9 @@ export function marginNotes(
             ? `The goals of version ${goalsUnread} can no longer be read: its margin is what was known last, and all else is counted. \`winback doctor\` says more.`
             : `版本 ${goalsUnread} 的目标已无法读取：毛利率沿用上次已知的值，其余照常统计。详见 \`winback doctor\`。`,
         ]
-  if (!earned && goalsUnread !== undefined) return unread
+  // Until somebody is counted, it is not known of what.
+  const nobody = split.arms.every(({ observed }) => observed === 0) && split.strayed === 0
+  if (!earned && (goalsUnread !== undefined || nobody)) return unread
   if (!earned) {
     return [
       en
