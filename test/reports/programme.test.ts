@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type Database, execute } from '../../src/database/connect.ts'
 import { readReport } from '../../src/reports/overview/overview.ts'
+import { formatReport } from '../../src/reports/overview/overview-text.ts'
 import { type ProgrammeData, readProgramme } from '../../src/reports/programme.ts'
 import { programmeSheet } from '../../src/reports/programme-text.ts'
 import { rollUp } from '../../src/reports/rollup/rollup.ts'
@@ -190,6 +191,24 @@ describe('all campaigns together', () => {
       expect.stringContaining('of the control group (10.0 % of people), nobody has lapsed'),
       expect.stringContaining('其中还没有人流失'),
     ])
+    // The overview says the same of itself: a share that is set is not asked for.
+    const overview = async (control: number, style: typeof english) => {
+      const asked = {
+        campaign: 'graded',
+        now: NOW,
+        split: new Map([[1, { holdout: 0.1, control }]]),
+        goals: new Map(),
+      }
+      return formatReport(await readReport(database, asked), style).replaceAll(/\s+/g, ' ')
+    }
+    expect(await overview(0, english)).toContain('Set `control: 5%` in winback.yaml')
+    for (const [style, words] of [
+      [english, 'is not told yet: of the control group (10.0 % of people), nobody has lapsed'],
+      [chinese, '自活动按全局对照组（占 10.0%）应用以来，其中还没有人流失'],
+    ] as const) {
+      expect(await overview(0.1, style)).toContain(words)
+      expect(await overview(0.1, style)).not.toContain('control: 5%')
+    }
     expect(programmeSheet(nobody, english).tables.map(({ rows, empty }) => [rows.length, empty])).toEqual([
       [0, 'There is nobody to compare with.'],
     ])

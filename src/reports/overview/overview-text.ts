@@ -358,7 +358,14 @@ function footnotes(data: OverviewData, speech: Speech): string[] {
         : `常被引用但容易高估：触达组总召回率 ${raw}，相对对照组 ${uplift}%。`,
     )
   }
-  if (!data.programme) {
+  if (!data.programme && data.controlShare > 0) {
+    const share = speech.percent(data.controlShare)
+    notes.push(
+      en
+        ? `What all campaigns bring together is not told yet: of the control group (${share} of people), nobody has lapsed since campaigns were applied with it.`
+        : `尚无法得知全部活动合计的效果：自活动按全局对照组（占 ${share}）应用以来，其中还没有人流失。`,
+    )
+  } else if (!data.programme) {
     notes.push(
       en
         ? 'What all campaigns bring together is not told: nobody is kept out of all of them. Set `control: 5%` in winback.yaml.'

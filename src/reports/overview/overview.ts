@@ -83,6 +83,8 @@ export interface OverviewData {
   })[]
   /** All campaigns against the control group, each person's first lapse alone. Undefined without a control group. */
   readonly programme: Effect | undefined
+  /** Share of persons no campaign ever touches, as the newest version drew it; 0 where there is none, or none is known. */
+  readonly controlShare: number
   /** The control group has not the size it was drawn with: no conclusion about the programme. */
   readonly programmeOff: boolean
   /** Recall rate of the held out: who comes back anyway. */
@@ -188,6 +190,7 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
       return { tier, off, ...effectOfStrata(drawn) }
     }),
     programme: effectOfProgramme(programme),
+    controlShare: controlOf(question.split),
     programmeOff: isProgrammeOff(
       programme,
       (cell) =>
@@ -206,6 +209,11 @@ async function readOverview(session: Session, question: OverviewQuestion): Promi
     },
     absent,
   }
+}
+
+function controlOf(split: Splits): number {
+  if ('holdout' in split) return split.control
+  return split.get(Math.max(...split.keys()))?.control ?? 0
 }
 
 type Counted = EpisodeCell & { arm: Arm }
