@@ -5,6 +5,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import type { CaughtMails } from '../channels/email/catcher.ts'
 import { codeOf, messageOf, WinbackError } from '../errors.ts'
 import type { Runtime } from '../service/runtime.ts'
+import { addressOf, type Listening } from './address.ts'
 import { RefusedError, refuse, routeOf } from './answers.ts'
 import { callsApi } from './api/calls.ts'
 import { auditApi } from './api/changes.ts'
@@ -144,7 +145,7 @@ export interface WebServer {
  */
 export async function startWeb(
   dependencies: Omit<WebDependencies, 'isDraining'>,
-  where: { host: string; port: number },
+  where: Listening,
 ): Promise<WebServer> {
   let draining = false
   const app = composeWeb({ ...dependencies, isDraining: () => draining })
@@ -157,9 +158,8 @@ export async function startWeb(
   server.on('error', (error) => dependencies.onError?.('web', error))
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : where.port
-  const host = where.host.includes(':') ? `[${where.host}]` : where.host
   return {
-    address: `http://${host}:${port}`,
+    address: addressOf({ ...where, port }),
     close: async (patience = 10_000) => {
       draining = true
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -173,7 +173,7 @@ export async function startWeb(
   }
 }
 
-function unavailable({ host, port }: { host: string; port: number }, cause: unknown): WinbackError {
+function unavailable({ host, port }: Listening, cause: unknown): WinbackError {
   const why = codeOf(cause) === 'EADDRINUSE' ? 'something else listens there already' : messageOf(cause)
   return new WinbackError('web.address', `the web server cannot listen on ${host}:${port}: ${why}`, {
     remedy:

@@ -4,6 +4,7 @@ import { fitted, left, painter } from '../../reports/layout.ts'
 import type { Language } from '../../reports/words.ts'
 import { isRole, ROLES } from '../../web/accounts/roles.ts'
 import { addUser, changeUser, findUser, issueLink, listUsers, type User } from '../../web/accounts/users.ts'
+import { ownAddressOf } from '../../web/address.ts'
 import { ROLE_WORDS } from '../../web/pages/role-words.ts'
 import { type Say, type Spoken, sayIn, speechIn, spoken } from '../locale.ts'
 import { operator } from '../operator.ts'
@@ -164,8 +165,8 @@ async function userNamed({ database }: DatabaseContext, name: string): Promise<U
   })
 }
 
-/** Where the link leads is where the web is reached; without `web.url`, this machine. */
+/** Where the link leads is where the web is reached; without `web.url`, where it listens on this machine. */
 async function linkFor({ database, clock, loaded }: DatabaseContext, user: User): Promise<string> {
-  const { url, port } = loaded.definition.web
-  return `${url ?? `http://127.0.0.1:${port}`}${await issueLink(database, user.userId, clock.now())}`
+  const { web } = loaded.definition
+  return `${web.url ?? ownAddressOf(web)}${await issueLink(database, user.userId, clock.now())}`
 }
