@@ -118,7 +118,9 @@ function lookUp(
     const path = inside.slice('file:'.length)
     try {
       // Editors end a file with a line break that no secret has.
-      return { value: readFileSync(resolve(directory, path), 'utf8').replace(/\r?\n$/, '') }
+      const value = readFileSync(resolve(directory, path), 'utf8').replace(/\r?\n$/, '')
+      // As a variable that is set to nothing: a secret that was cut off on its way would be sent as none.
+      return value === '' ? { message: `the file ${path} is empty` } : { value }
     } catch (error) {
       return { message: `the file ${path} cannot be read (${whyUnreadable(error)})` }
     }

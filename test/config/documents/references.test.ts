@@ -54,6 +54,20 @@ test('a missing variable, a missing file and a bad reference are told at their p
   ])
 })
 
+test.each(['', '\n', '\r\n'])(
+  'a file with nothing in it is no secret, as a variable that is set to nothing is none: %j',
+  (nothing) => {
+    writeFileSync(join(folder, 'cut-off'), nothing)
+    const text = `${withSmtp('user: shop, password: "\u0024{file:cut-off}"')}
+offers: { provider: { url: "https://shop.example/credits", token: "\u0024{TOKEN}" } }
+`
+    expect(says(load(text, { TOKEN: '' })).map((each) => each.replace(/^\S+ /, ''))).toEqual([
+      'channels.email.smtp.password: the file cut-off is empty',
+      'offers.provider.token: the environment variable TOKEN is not set',
+    ])
+  },
+)
+
 test.each([
   [withSmtp('password: hunter2'), 'channels.email.smtp.password'],
   [withSmtp('password: "\u0024{PW:-hunter2}"'), 'channels.email.smtp.password'],
