@@ -269,8 +269,8 @@ function cutTo(name: string, room: number): string {
   return `${letters.join('')}…`
 }
 
-/** Pixels of a column’s name that is too long to lie flat, and under the columns where none is. */
-const SLANTED = { room: 120, degrees: 40, bottom: 74 } as const
+/** Pixels of a column’s name that is too long to lie flat, from one such to the next, and under the columns where none is. */
+const SLANTED = { room: 120, apart: 18, degrees: 40, bottom: 74 } as const
 /** A cell narrower than this writes its value smaller. */
 const TIGHT = 46
 
@@ -293,7 +293,12 @@ function heatOption(chart: HeatChart, locale: string, width: number): ChartOptio
     xAxis: {
       type: 'category',
       data: columns,
-      axisLabel: { color: INK, interval: 0, ...(flat ? {} : { rotate: SLANTED.degrees }) },
+      // Closer than that, names would lie over each other: every so many is named, and the table below has them all.
+      axisLabel: {
+        color: INK,
+        interval: cell < SLANTED.apart ? 'auto' : 0,
+        ...(flat ? {} : { rotate: SLANTED.degrees }),
+      },
       axisTick: { show: false },
     },
     yAxis: {

@@ -209,6 +209,26 @@ describe('the names beside an axis', () => {
   })
 })
 
+it('names as many columns of a table as stand beside each other: of forty on a phone none could be read', () => {
+  const named = (count: number, width: number) => {
+    const columns = Array.from({ length: count }, (_, at) => `segment_${at}`)
+    const chart: HeatChart = {
+      ...{ kind: 'heat', id: 'test', title: '', unit: 'points', rows: ['only'], columns },
+      cells: columns.map((_, column) => ({ row: 0, column, value: 0.1, label: '+10.0', strong: false })),
+    }
+    const svg = drawSvg(plotOption(chart, 'en', width), { width, height: 300 })
+    return [...svg.matchAll(/<text[^>]*>segment_\d+</g)].length
+  }
+  expect([named(9, 340), named(20, 880)]).toEqual([9, 20])
+  for (const [count, width] of [
+    [40, 340],
+    [100, 880],
+  ] as const) {
+    expect(named(count, width)).toBeGreaterThan(5)
+    expect(named(count, width) * 18).toBeLessThan(width)
+  }
+})
+
 it('writes no two values of an axis alike, however small they are', () => {
   const few = (unit: LineChart['unit'], y: number) =>
     texts(
