@@ -14,7 +14,10 @@ const CHOSEN = /^(40P01|40001)$/
 
 /** True where the server is away or the connection to it was lost; node-postgres names no code for all of those. */
 export function isGone(error: unknown): boolean {
-  return error instanceof Error && (GONE.test(codeOf(error)) || GONE_WORDS.test(error.message))
+  if (!(error instanceof Error)) return false
+  // Of a host of several addresses, Node names the code of the first alone, to which this machine may have no way at all.
+  if (error instanceof AggregateError && error.errors.some(isGone)) return true
+  return GONE.test(codeOf(error)) || GONE_WORDS.test(error.message)
 }
 
 /** True for errors that another try on a new connection may not meet. */
