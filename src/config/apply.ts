@@ -1,7 +1,7 @@
 import { relative, resolve } from 'node:path'
 import type { Clock } from '../clock.ts'
 import { type Database, type Session, transaction } from '../database/connect.ts'
-import { WinbackError } from '../errors.ts'
+import { type Problem, WinbackError } from '../errors.ts'
 import { inputsHash, planHash, shortHash, type TemplateFiles } from './inputs.ts'
 import { type LoadedCampaign, type LoadedWorkspace, parseCampaign } from './load.ts'
 import type { TemplateIndex } from './templates-index.ts'
@@ -124,6 +124,8 @@ export interface RollbackInput {
   readonly workspace: Pick<LoadedWorkspace, 'definition' | 'source'>
   /** @param marked what stands behind a file's name in a problem: the files on disk are others by now */
   readonly indexTemplates: (files: TemplateFiles, marked: string) => TemplateIndex
+  /** Told what of the old text no longer fits the workspace and keeps nothing from running. */
+  readonly warn?: (warning: Problem) => void
 }
 
 export interface RolledBack {
@@ -176,12 +178,13 @@ export async function rollbackCampaign(
     // Its lines are not those of the files on disk, which would be quoted for them.
     const marked = ` (version ${target})`
     const index = input.indexTemplates(templates, marked)
-    const { definition } = parseCampaign(
+    const { definition, warnings } = parseCampaign(
       `${restored.file}${marked}`,
       restored.source,
       workspace.definition,
       index,
     )
+    for (const warning of warnings) input.warn?.(warning)
     const version = await storeVersion(tx, {
       definition,
       source: restored.source,

@@ -90,6 +90,18 @@ test('a text that a step would send and nobody could read is neither planned nor
   await rm(draft)
 })
 
+test('a rollback says, as apply does, whom the old text no longer reaches by today’s winback.yaml', async () => {
+  const file = join(here.cwd, 'winback.yaml')
+  const text = await readFile(file, 'utf8')
+  const back = () => run(['rollback', 'graded-recall', '--to', '1'], here)
+  expect(await back()).toMatchObject({ code: 0, stderr: '' })
+  await writeFile(file, text.replace(/^not_yet: .*$/m, 'not_yet: [sms]'))
+  const { code, stderr } = await back()
+  expect(code).toBe(0)
+  expect(stderr).toMatch(/graded-recall\.yaml \(version 1\): tiers\[0\]\S*: channel push is not set up/)
+  await writeFile(file, text)
+})
+
 test('a campaign of which a copy lies beside it is not applied by its name, for nobody knows which is meant', async () => {
   const copy = join(here.cwd, 'campaigns/graded-recall-old.yaml')
   const text = await readFile(join(here.cwd, 'campaigns/graded-recall.yaml'), 'utf8')

@@ -58,6 +58,7 @@ async function runRollback(
     workspace: context.loaded,
     indexTemplates: (files, marked) =>
       parseTemplates(files, { locales: definition.locales, folder: `${definition.templates}${marked}` }),
+    warn: ({ location, path, message }) => context.output.warn(`${location.file}: ${path}: ${message}`),
   })
   await warnOfSwitches(context, [campaign], speech)
   const { version, restores, previous } = result
