@@ -13,7 +13,7 @@ const FAINT = '#6b7280'
  * @param locale how numbers are written, BCP 47
  * @param width pixels it is drawn in: a long legend goes over several lines
  */
-export function plotOption(chart: Chart, locale: string, width = 760): ChartOption {
+export function plotOption(chart: Chart, locale: string, width: number): ChartOption {
   const frame = {
     title: {
       text: chart.title,

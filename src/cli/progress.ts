@@ -27,7 +27,7 @@ const LINE_EVERY_MS = 10_000
 const require = createRequire(import.meta.url)
 
 /** A bar on a terminal, a line every ten seconds elsewhere; neither before a second has passed. */
-export function startProgress(stream: Stream, title: string, options: ProgressOptions = {}): Progress {
+export function startProgress(stream: Stream, title: string, options: ProgressOptions): Progress {
   if (options.silent) return { update: () => {}, finish: () => {} }
   const { total = 0, clock = () => performance.now(), language = 'en' } = options
   const drawing = { stream, title, expected: total, clock, language }

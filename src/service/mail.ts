@@ -80,7 +80,7 @@ const NOBODYS = {
 export async function takeReturnedMail(
   runtime: Runtime,
   raw: Uint8Array,
-  recipients: readonly string[] = [],
+  recipients: readonly string[],
 ): Promise<TakenMail> {
   const { database, clock } = runtime
   const now = clock.now()

@@ -49,7 +49,7 @@ function documentOf({ file, source }: WorkspaceText): SourceDocument {
 export async function syncDue(
   runtime: Parts,
   text: WorkspaceText,
-  onSync: (summary: SyncSummary) => void = () => {},
+  onSync: (summary: SyncSummary) => void,
   signal?: AbortSignal,
 ): Promise<void> {
   const { database, workspace, clock } = runtime

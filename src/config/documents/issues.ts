@@ -91,7 +91,7 @@ function faultAt(path: Path, context: Context): Fault {
 function problemAt(
   { context, path, found, reference }: Fault,
   message: string,
-  extra: Partial<Problem> = {},
+  extra: Partial<Problem>,
   location: Location = context.document.locate(path),
 ): Problem {
   return {
