@@ -1,20 +1,14 @@
 import { Hono } from 'hono'
 import { MASKED, UNMASKED } from '../../../config/masking.ts'
 import { findContact } from '../../../contacts/external-ids.ts'
-import {
-  ANYTHING,
-  momentOfChoice,
-  readChoice,
-  recordChoice,
-  refusedAfter,
-  tickedByNow,
-} from '../../../contacts/preferences.ts'
+import { ANYTHING, momentOfChoice, readChoice, recordChoice } from '../../../contacts/preferences.ts'
 import { exportContact, exportCsv } from '../../../contacts/privacy/export.ts'
 import { transaction } from '../../../database/connect.ts'
 import { lockPersons } from '../../../database/person-locks.ts'
 import { allowContact } from '../../../service/allowing.ts'
 import { campaignTitles } from '../../../service/campaign-titles.ts'
 import { eraseEverywhere } from '../../../service/privacy.ts'
+import { refusedAfter, tickedByNow } from '../boxes.ts'
 import { downloadCsv } from '../csv-download.ts'
 import { Empty, Table } from '../parts.tsx'
 import { act, type PagesDependencies, page, type Visit } from '../visit.ts'

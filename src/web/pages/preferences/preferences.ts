@@ -11,8 +11,6 @@ import {
   type Preferences,
   readChoice,
   recordChoice,
-  refusedAfter,
-  tickedByNow,
 } from '../../../contacts/preferences.ts'
 import { rows, type Session, transaction } from '../../../database/connect.ts'
 import { lockPersons } from '../../../database/person-locks.ts'
@@ -20,6 +18,7 @@ import { maySubscribeAgain, type TakenBack, takeBackUnsubscribe } from '../../..
 import { titleIn } from '../../../reports/channel-words.ts'
 import { readLink } from '../../../service/links.ts'
 import type { Runtime } from '../../../service/runtime.ts'
+import { refusedAfter, tickedByNow } from '../boxes.ts'
 import { titleOfChannel } from './channel-title.ts'
 import { DOCUMENT_POLICY } from './document.tsx'
 import { gonePage, oftenOf, preferencesPage } from './preferences-page.tsx'
